@@ -1,0 +1,106 @@
+# Copyright: (c) 2026, The barehost authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Render trees of templates on the controller and hand them to the module in one call."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible.template import trust_as_template
+from ansible.utils.collection_loader._collection_finder import _get_collection_role_path
+from ansible_collections.barehost.django.plugins.module_utils import _tree
+from ansible_collections.barehost.django.plugins.modules.config_tree import TREE_SPEC, VALIDATE_SPEC
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SUFFIX = ".j2"
+HEADER = "Managed by Ansible (barehost.django): edit the variables, not this file."
+
+
+def role_directory(role: str) -> Path:
+    """Find a role's folder by its full name or its path."""
+    if role.startswith("/"):
+        return Path(role)
+    found = _get_collection_role_path(role)
+    if not found:
+        msg = f"config_tree: role {role} was not found; give its full name (namespace.collection.role) or the path of its folder"
+        raise AnsibleActionFail(msg)
+    return Path(found[1])
+
+
+def template_paths(templates: Path) -> list[Path]:
+    """List the templates below a folder, in a fixed order."""
+    return sorted(path for path in templates.rglob(f"*{SUFFIX}") if path.is_file())
+
+
+def file_params(tree: Mapping[str, Any], path: str, content: str) -> dict[str, Any]:
+    """Describe one rendered file for the module."""
+    secret = any(fnmatch(path, pattern) for pattern in tree["secret"])
+    owner = tree["owner"] if secret else 0
+    return {
+        "path": path,
+        "content": content,
+        "service": tree["name"],
+        "owner": owner,
+        "group": owner,
+        "mode": tree["secret_mode"] if secret else tree["mode"],
+        "secret": secret,
+    }
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]
+    """Renders, then calls the module of the same name once."""
+
+    TRANSFERS_FILES = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Render every tree; the digests of the earlier trees are at hand for the later ones."""
+        super().run(tmp, task_vars)
+        _, args = self.validate_argument_spec(
+            argument_spec={
+                "dest": {"type": "path", "required": True},
+                "trees": {"type": "list", "elements": "dict", "options": TREE_SPEC, "required": True},
+                "validate": {"type": "list", "elements": "dict", "options": VALIDATE_SPEC, "default": []},
+            },
+        )
+        variables = dict(task_vars or {})
+        digests: dict[str, str] = {}
+        files: list[dict[str, Any]] = []
+        for tree in args["trees"]:
+            rendered, digest = self._render_tree(tree, {**variables, "config_tree_digests": dict(digests)})
+            digests[tree["name"]] = digest
+            files += rendered
+        result: dict[str, Any] = self._execute_module(
+            module_name="barehost.django.config_tree",
+            module_args={**args, "files": files},
+            task_vars=task_vars,
+        )
+        result["digests"] = digests
+        return result
+
+    def _render_tree(self, tree: Mapping[str, Any], variables: dict[str, Any]) -> tuple[list[dict[str, Any]], str]:
+        templates = role_directory(tree["role"]) / "templates"
+        sources = {str(path.relative_to(templates))[: -len(SUFFIX)]: path for path in template_paths(templates)}
+        stamp = sources.pop(tree["stamp"], None)
+        items = [
+            file_params(tree, target, self._render(source, templates, variables)) for target, source in sources.items()
+        ]
+        digest = _tree.digest((item["path"], item["content"]) for item in items)
+        if stamp is not None:
+            content = self._render(stamp, templates, {**variables, "config_tree_digest": digest})
+            items.append(file_params(tree, tree["stamp"], content))
+        return items, digest
+
+    def _render(self, source: Path, templates: Path, variables: dict[str, Any]) -> str:
+        text = trust_as_template(self._loader.get_text_file_contents(str(source)))
+        templar = self._templar.copy_with_new_env(
+            searchpath=[str(templates)],
+            available_variables={**variables, "ansible_managed": HEADER},
+        )
+        rendered = templar.template(text, escape_backslashes=False, overrides={"trim_blocks": True, "lstrip_blocks": True})
+        return "" if rendered is None else str(rendered)

@@ -1,0 +1,163 @@
+# Copyright: (c) 2026, The barehost authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Command lines of the Docker and Compose CLI, and what they answer.
+
+Only JSON output and labels are read: the tables that Compose prints changed with five of its versions.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+BASE_FILE = "compose.yaml"
+OVERRIDE_FILE = "compose.override.yaml"
+
+LABEL_PROJECT = "com.docker.compose.project"
+LABEL_SERVICE = "com.docker.compose.service"
+LABEL_ONEOFF = "com.docker.compose.oneoff"
+LABEL_HASH = "com.docker.compose.config-hash"
+
+
+def compose_cmd(project_dir: str, files: Sequence[str], *args: str) -> list[str]:
+    """Return the argv of `docker compose` for one project, with exactly these files."""
+    argv = ["docker", "compose", "--project-directory", project_dir]
+    for file in files:
+        argv += ["-f", file]
+    return [*argv, *args]
+
+
+def run_cmd(  # noqa: PLR0913 - one keyword for each option of `compose run` that is used
+    project_dir: str,
+    files: Sequence[str],
+    service: str,
+    command: Sequence[str],
+    *,
+    user: str | None = None,
+    volumes: Sequence[str] = (),
+    env: Sequence[str] = (),
+) -> list[str]:
+    """Return the argv of a one-shot container of a service: no dependencies started, no terminal, removed afterwards."""
+    args = ["run", "--rm", "--no-deps", "-T"]
+    if user is not None:
+        args += ["--user", user]
+    for volume in volumes:
+        args += ["-v", volume]
+    for name in env:
+        args += ["-e", name]
+    return compose_cmd(project_dir, files, *args, service, *command)
+
+
+def list_cmd(project: str) -> list[str]:
+    """Return the argv that lists the ids of every container of a project, stopped ones included."""
+    return ["docker", "ps", "--all", "--quiet", "--no-trunc", "--filter", f"label={LABEL_PROJECT}={project}"]
+
+
+def inspect_cmd(ids: Iterable[str]) -> list[str]:
+    """Return the argv that describes containers as JSON."""
+    return ["docker", "container", "inspect", *ids]
+
+
+def image_cmd(references: Iterable[str]) -> list[str]:
+    """Return the argv that describes images as JSON; an image that is missing is left out of the answer."""
+    return ["docker", "image", "inspect", *references]
+
+
+def logs_cmd(container: str, lines: int) -> list[str]:
+    """Return the argv that prints the last lines of a container's log."""
+    return ["docker", "logs", "--tail", str(lines), container]
+
+
+@dataclass(frozen=True)
+class Container:
+    """What the engine says of one container."""
+
+    id: str
+    name: str
+    service: str
+    image_id: str
+    image: str
+    config_hash: str
+    state: str
+    health: str
+    restarts: int
+    exit_code: int
+    oom_killed: bool
+    started: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+    health_log: str = ""
+    addresses: Mapping[str, str] = field(default_factory=dict)  # network -> IP address
+
+    @property
+    def running(self) -> bool:
+        """Whether its process is there; a container that the engine is restarting is not running."""
+        return self.state == "running"
+
+    @property
+    def ready(self) -> bool:
+        """Whether it runs and, where it has a healthcheck, has passed it."""
+        return self.running and self.health in ("", "healthy")
+
+
+def parse_container(item: Mapping[str, Any]) -> Container:
+    """Read one element of `docker container inspect`."""
+    state = item["State"]
+    config = item["Config"]
+    labels = config.get("Labels") or {}
+    health = state.get("Health") or {}
+    networks = (item.get("NetworkSettings") or {}).get("Networks") or {}
+    return Container(
+        id=item["Id"],
+        name=item["Name"].lstrip("/"),
+        service=labels.get(LABEL_SERVICE, ""),
+        image_id=item["Image"],
+        image=config.get("Image", ""),
+        config_hash=labels.get(LABEL_HASH, ""),
+        state=state["Status"],
+        health=health.get("Status", ""),
+        restarts=int(item.get("RestartCount", 0)),
+        exit_code=int(state.get("ExitCode", 0)),
+        oom_killed=bool(state.get("OOMKilled", False)),
+        started=state.get("StartedAt", ""),
+        labels=labels,
+        health_log=((health.get("Log") or [{}])[-1].get("Output") or "").strip()[-500:],
+        addresses={name: network.get("IPAddress", "") for name, network in networks.items()},
+    )
+
+
+def parse_containers(text: str) -> list[Container]:
+    """Read the answer of `docker container inspect`; one-shot containers (`compose run`) are left out."""
+    items = json.loads(text or "[]")
+    containers = [parse_container(item) for item in items]
+    return [c for c in containers if c.labels.get(LABEL_ONEOFF, "False") != "True"]
+
+
+def parse_image_ids(text: str) -> dict[str, str]:
+    """Map each tag in the answer of `docker image inspect` to the id of its image."""
+    ids: dict[str, str] = {}
+    for item in json.loads(text or "[]"):
+        for tag in [*(item.get("RepoTags") or []), *(item.get("RepoDigests") or [])]:
+            ids[tag] = item["Id"]
+    return ids
+
+
+def parse_images(text: str) -> dict[str, str]:
+    """Map each service in the answer of `docker compose config --format json` to its image."""
+    services = json.loads(text).get("services") or {}
+    return {name: service.get("image", "") for name, service in services.items()}
+
+
+def parse_hashes(text: str) -> dict[str, str]:
+    """Read `docker compose config --hash "*"`: one "service hash" a line."""
+    pairs = (line.split() for line in text.splitlines())
+    return {pair[0]: pair[1] for pair in pairs if len(pair) == 2}  # noqa: PLR2004 - a name and its hash
+
+
+def normalize_reference(reference: str) -> str:
+    """Give an image reference the tag that the engine would take, so that it can be looked up among RepoTags."""
+    last = reference.rsplit("/", 1)[-1]
+    return reference if ":" in last or "@" in last else f"{reference}:latest"

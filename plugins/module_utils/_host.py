@@ -1,0 +1,90 @@
+# Copyright: (c) 2026, The barehost authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Read what a host is from its own files, without Ansible's fact gathering."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+TCP_LISTEN = "0A"
+
+
+def parse_os_release(text: str) -> dict[str, str]:
+    """Read /etc/os-release (shell-quoted NAME=value lines)."""
+    values: dict[str, str] = {}
+    for line in text.splitlines():
+        name, separator, value = line.partition("=")
+        if separator and not name.startswith("#"):
+            words = shlex.split(value)
+            values[name.strip()] = words[0] if words else ""
+    return values
+
+
+def parse_meminfo(text: str) -> int:
+    """Return the memory of the host in MiB from /proc/meminfo."""
+    match = re.search(r"^MemTotal:\s+(\d+) kB", text, re.MULTILINE)
+    return int(match.group(1)) // 1024 if match else 0
+
+
+def parse_listening(text: str) -> dict[int, str]:
+    """Map each TCP port that listens, in the text of /proc/net/tcp or tcp6, to the inode of its socket."""
+    ports: dict[int, str] = {}
+    for line in text.splitlines()[1:]:
+        fields = line.split()
+        if len(fields) > 9 and fields[3] == TCP_LISTEN:  # noqa: PLR2004 - the tenth column is the inode
+            ports[int(fields[1].rsplit(":", 1)[1], 16)] = fields[9]
+    return ports
+
+
+def socket_owners(inodes: Iterable[str]) -> dict[str, str]:
+    """Map socket inodes to "name (pid N)" of the process that holds them; needs root to see them all."""
+    wanted = {f"socket:[{inode}]": inode for inode in inodes}
+    owners: dict[str, str] = {}
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            for handle in (process / "fd").iterdir():
+                inode = wanted.get(os.readlink(handle))  # noqa: PTH115 - the text of the link is what is compared
+                if inode:
+                    name = (process / "comm").read_text(encoding="utf-8").strip()
+                    owners[inode] = f"{name} (pid {process.name})"
+        except OSError:
+            continue
+    return owners
+
+
+def listening_ports(wanted: Iterable[int]) -> list[dict[str, Any]]:
+    """List which of the wanted TCP ports something listens on, and what."""
+    found: dict[int, str] = {}
+    for family in ("tcp", "tcp6"):
+        path = Path("/proc/net") / family
+        if path.exists():
+            found.update(parse_listening(path.read_text(encoding="ascii")))
+    taken = {port: found[port] for port in sorted(set(wanted)) if port in found}
+    owners = socket_owners(taken.values())
+    return [{"port": port, "process": owners.get(inode, "unknown")} for port, inode in taken.items()]
+
+
+def published_by(port: int, containers: Iterable[Mapping[str, Any]]) -> str:
+    """Return the name of the container that publishes a port, or an empty text."""
+    for item in containers:
+        bindings = (item.get("NetworkSettings") or {}).get("Ports") or {}
+        for entries in bindings.values():
+            if any(int(entry.get("HostPort") or 0) == port for entry in entries or []):
+                return str(item["Name"]).lstrip("/")
+    return ""
+
+
+def free_mb(path: str) -> int:
+    """Return the free space in MiB at the nearest ancestor of path that exists."""
+    current = Path(path)
+    while not current.exists() and current != current.parent:
+        current = current.parent
+    info = os.statvfs(current)
+    return info.f_bavail * info.f_frsize // (1024 * 1024)

@@ -1,0 +1,120 @@
+# Copyright: (c) 2026, The barehost authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Releases as they lie on the host: the candidate, the one that serves, and the records of both.
+
+`releases/<id>.yaml` names the image of a release's services; the one that serves is copied to `compose.override.yaml`,
+which Compose reads by itself. So a plain `docker compose up -d` by hand, at any time, means the release that serves.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.barehost.django.plugins.module_utils import _compose
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+RELEASES = "releases"
+STATIC = "static"
+CURRENT = "current"
+_ID = re.compile(r"^[a-z0-9][a-z0-9._-]{2,62}$")
+
+
+def check_id(release_id: str) -> str:
+    """Refuse what cannot be a file name and an image tag."""
+    if not _ID.match(release_id):
+        msg = f"release id {release_id!r}: expected 3 to 63 of a-z 0-9 . _ -, starting with a letter or digit"
+        raise ValueError(msg)
+    return release_id
+
+
+def candidate_path(project_dir: str, release_id: str) -> Path:
+    """Return the path of a release's Compose file."""
+    return Path(project_dir) / RELEASES / f"{check_id(release_id)}.yaml"
+
+
+def record_path(project_dir: str, release_id: str) -> Path:
+    """Return the path of a release's record."""
+    return Path(project_dir) / RELEASES / f"{check_id(release_id)}.json"
+
+
+def override_text(release_id: str, image: str, services: Sequence[str]) -> str:
+    """Return the Compose file that puts a release's image into its services; JSON is YAML too, and needs no library."""
+    content = {
+        "services": {name: {"image": image, "environment": {"RELEASE_ID": release_id}} for name in sorted(services)},
+    }
+    return json.dumps(content, indent=2, sort_keys=True) + "\n"
+
+
+def write_text(path: Path, text: str, mode: int = 0o644) -> bool:
+    """Write a file atomically if its content differs; say whether it did."""
+    try:
+        if path.read_text(encoding="utf-8") == text:
+            return False
+    except FileNotFoundError:
+        path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with os.fdopen(handle, "w", encoding="utf-8") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+    temporary.replace(path)
+    return True
+
+
+def point(link: Path, target: str) -> bool:
+    """Let a symlink point to a name beside it, atomically; say whether it changed."""
+    if read_link(link) == target:
+        return False
+    temporary = link.with_name(f".{link.name}.{secrets.token_hex(4)}")
+    temporary.symlink_to(target)
+    temporary.replace(link)
+    return True
+
+
+def read_link(link: Path) -> str:
+    """Return where a symlink points to, or an empty text where there is none."""
+    try:
+        return os.readlink(link)  # noqa: PTH115 - the text of the link, which Path.readlink would change
+    except OSError:
+        return ""
+
+
+def read_record(path: Path) -> dict[str, Any] | None:
+    """Read a release record; one that is missing or was cut short counts as none."""
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return record if isinstance(record, dict) else None
+
+
+def current_record(project_dir: str) -> dict[str, Any] | None:
+    """Return the record of the release that serves."""
+    return read_record(Path(project_dir) / RELEASES / CURRENT)
+
+
+def differs(project_dir: str, release_id: str, text: str, *, static: bool) -> list[str]:
+    """List what on the host does not yet speak of this release."""
+    root = Path(project_dir)
+    found = []
+    override = root / _compose.OVERRIDE_FILE
+    if not override.exists() or override.read_text(encoding="utf-8") != text:
+        found.append(_compose.OVERRIDE_FILE)
+    if static and read_link(root / STATIC / CURRENT) != release_id:
+        found.append(f"{STATIC}/{CURRENT}")
+    if read_link(root / RELEASES / CURRENT) != f"{release_id}.json" or current_record(project_dir) is None:
+        found.append(f"{RELEASES}/{CURRENT}")
+    return found
+
+
+def record_text(release_id: str, image: str, created: str, details: Mapping[str, Any]) -> str:
+    """Return the text of a release record."""
+    return json.dumps({"id": release_id, "image": image, "created": created, **details}, indent=2, sort_keys=True) + "\n"

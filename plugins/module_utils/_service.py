@@ -1,0 +1,217 @@
+# Copyright: (c) 2026, The barehost authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a service is, and how it is said to Compose.
+
+A service dictionary says what a service *is*; only its key `compose` is meant for Compose alone. So the same
+dictionaries can later be rendered for another orchestrator.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+TIERS = ("data", "app", "edge")
+CONFIG_LABEL = "barehost.django.config"
+TIER_LABEL = "barehost.django.tier"
+
+# Key of a service dictionary -> the types it may have. One list is the schema, the refusal and the documentation.
+KEYS: dict[str, tuple[type, ...]] = {
+    "tier": (str,),
+    "image": (str,),
+    "command": (list,),
+    "user": (str,),
+    "environment": (dict,),
+    "env_files": (list,),
+    "volumes": (list,),
+    "networks": (list,),
+    "aliases": (list,),
+    "ports": (list,),
+    "healthcheck": (dict,),
+    "stop_grace_seconds": (int,),
+    "stop_signal": (str,),
+    "memory_mb": (int,),
+    "config": (dict,),
+    "validate": (list,),
+    "compose": (dict,),
+}
+REQUIRED = ("tier", "image", "networks")
+
+
+class ServiceError(ValueError):
+    """A service dictionary that cannot be rendered."""
+
+
+def check_service(name: str, service: Mapping[str, Any]) -> None:
+    """Refuse a service dictionary with a key that is unknown, missing or of the wrong type."""
+    for key, value in service.items():
+        if key not in KEYS:
+            msg = f"service {name}: unknown key {key!r}; known: {', '.join(sorted(KEYS))}"
+            raise ServiceError(msg)
+        if not isinstance(value, KEYS[key]):
+            wanted = " or ".join(kind.__name__ for kind in KEYS[key])
+            msg = f"service {name}: {key} is {type(value).__name__}, expected {wanted}"
+            raise ServiceError(msg)
+    for key in REQUIRED:
+        if key not in service:
+            msg = f"service {name}: {key} is missing"
+            raise ServiceError(msg)
+    if service["tier"] not in TIERS:
+        msg = f"service {name}: tier is {service['tier']!r}, expected one of {', '.join(TIERS)}"
+        raise ServiceError(msg)
+
+
+def escape(value: object) -> Any:  # noqa: ANN401 - the same shape that came in
+    """Double every dollar sign, at any depth: Compose would take a single one for a variable of its own."""
+    if isinstance(value, str):
+        return value.replace("$", "$$")
+    if isinstance(value, dict):
+        return {key: escape(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [escape(item) for item in value]
+    return value
+
+
+def _volume(item: Mapping[str, Any]) -> dict[str, Any]:
+    volume: dict[str, Any] = {"type": item["type"], "source": item["source"], "target": item["target"]}
+    if item.get("read_only", False):
+        volume["read_only"] = True
+    if item["type"] == "bind":
+        # Without this a missing source becomes an empty directory that root owns, and the service starts on it.
+        volume["source"] = item["source"] if item["source"].startswith("/") else f"./{item['source']}"
+        volume["bind"] = {"create_host_path": False}
+    return volume
+
+
+def _port(item: Mapping[str, Any]) -> dict[str, Any]:
+    port: dict[str, Any] = {"target": int(item["target"]), "published": str(item["published"])}
+    if item.get("address"):
+        port["host_ip"] = item["address"]
+    return port
+
+
+def _healthcheck(item: Mapping[str, Any]) -> dict[str, Any]:
+    check: dict[str, Any] = {"test": ["CMD", *item["command"]]}
+    for key in ("interval", "timeout", "start_period"):
+        if key in item:
+            check[key] = f"{item[key]}s"
+    if "retries" in item:
+        check["retries"] = int(item["retries"])
+    return check
+
+
+def _network_map(networks: Iterable[str], aliases: list[str]) -> dict[str, Any]:
+    return {name: ({"aliases": aliases} if aliases else {}) for name in networks}
+
+
+# Key of a service dictionary -> (key in Compose, how its value is said there), for all that is said in another way.
+_RENDER: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "command": ("command", list),
+    "environment": ("environment", lambda env: {key: str(value) for key, value in env.items()}),
+    "env_files": ("env_file", list),
+    "volumes": ("volumes", lambda items: [_volume(item) for item in items]),
+    "ports": ("ports", lambda items: [_port(item) for item in items]),
+    "healthcheck": ("healthcheck", _healthcheck),
+    "stop_grace_seconds": ("stop_grace_period", lambda seconds: f"{seconds}s"),
+    "memory_mb": ("mem_limit", lambda size: f"{size}m"),
+}
+_NOT_COMPOSE = ("tier", "networks", "aliases", "config", "validate", "compose")
+
+
+def render_service(name: str, service: Mapping[str, Any], digest: str = "") -> dict[str, Any]:
+    """Say one service to Compose."""
+    check_service(name, service)
+    labels = {TIER_LABEL: service["tier"]}
+    config = service.get("config", {})
+    if digest and config.get("on_change", "recreate") == "recreate":
+        # Compose does not look into what is mounted: this label is what makes it recreate a service whose files changed.
+        labels[CONFIG_LABEL] = digest
+    rendered: dict[str, Any] = {"restart": "unless-stopped", "labels": labels}
+    for key, value in service.items():
+        if key in _NOT_COMPOSE:
+            continue
+        target, say = _RENDER.get(key, (key, lambda same: same))
+        rendered[target] = say(value)
+    rendered["networks"] = _network_map(service["networks"], service.get("aliases", []))
+    rendered = escape(rendered)
+    rendered.update(service.get("compose", {}))
+    return rendered
+
+
+def process_services(processes: Mapping[str, list[str]], base: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Make a service of each command, with everything else as in base."""
+    return {name: {**base, "command": list(command)} for name, command in processes.items()}
+
+
+def named_volumes(services: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """List the named volumes that the services use."""
+    names = {
+        item["source"]
+        for service in services.values()
+        for item in service.get("volumes", [])
+        if item["type"] == "volume"
+    }
+    return sorted(names)
+
+
+def render_project(
+    services: Mapping[str, Mapping[str, Any]],
+    name: str,
+    digests: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """Say a whole stack to Compose.
+
+    The project name is fixed in the file: called from another directory, the same file must never mean new, empty volumes.
+    """
+    known = digests or {}
+    networks = sorted({network for service in services.values() for network in service.get("networks", [])})
+    return {
+        "name": name,
+        "services": {key: render_service(key, services[key], known.get(key, "")) for key in sorted(services)},
+        "networks": {network: {} for network in networks},
+        "volumes": {volume: {} for volume in named_volumes(services)},
+    }
+
+
+def config_trees(services: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """List what `config_tree` has to render: one tree for each service that has configuration files."""
+    trees = []
+    for name in sorted(services):
+        config = dict(services[name].get("config", {}))
+        if config:
+            config.pop("on_change", None)
+            config.pop("reload", None)
+            trees.append({"name": name, **config})
+    return trees
+
+
+def config_validators(services: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """List the commands that must accept the services' files before they are put in place."""
+    return [
+        {"service": name, "argv": services[name]["validate"]}
+        for name in sorted(services)
+        if "validate" in services[name]
+    ]
+
+
+def service_reloads(
+    services: Mapping[str, Mapping[str, Any]],
+    digests: Mapping[str, str],
+) -> list[dict[str, Any]]:
+    """List the services that take up changed files by a reload, each with the digest that it should have loaded."""
+    found = []
+    for name in sorted(services):
+        config = services[name].get("config", {})
+        if config.get("on_change") == "reload":
+            found.append({"service": name, "digest": digests[name], **config["reload"]})
+    return found
+
+
+def service_names(services: Mapping[str, Mapping[str, Any]], tier: str) -> list[str]:
+    """List the services of one tier."""
+    if tier not in TIERS:
+        msg = f"tier is {tier!r}, expected one of {', '.join(TIERS)}"
+        raise ServiceError(msg)
+    return sorted(name for name, service in services.items() if service.get("tier") == tier)

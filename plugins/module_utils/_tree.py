@@ -1,0 +1,213 @@
+# Copyright: (c) 2026, The barehost authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A tree of rendered files: how it differs from what is on the host, and how it gets there.
+
+Nothing is written in place: each file is written beside its target and renamed over it, so that a reader sees the old
+file or the new one, and never half of either.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import secrets
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+MASK = "********"
+# Up to the first separator a line of a secret file may be shown: the name of a setting, never its value.
+_NAME = re.compile(r"^\s*[A-Za-z_][\w.-]*\s*[=:]\s*")
+
+
+@dataclass(frozen=True)
+class FileSpec:
+    """One file as it should be on the host."""
+
+    path: str
+    content: str
+    service: str
+    owner: int = 0
+    group: int = 0
+    mode: int = 0o644
+    secret: bool = False
+
+    @classmethod
+    def from_params(cls, item: Mapping[str, Any]) -> FileSpec:
+        """Read one element of the module's `files`."""
+        return cls(
+            path=item["path"],
+            content=item["content"],
+            service=item["service"],
+            owner=item["owner"],
+            group=item["group"],
+            mode=int(item["mode"], 8),
+            secret=item["secret"],
+        )
+
+
+@dataclass(frozen=True)
+class Change:
+    """A file that is not as it should be."""
+
+    path: str
+    service: str
+    action: str  # create | update | attributes | directory | remove
+    before: str = ""
+    after: str = ""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A file as it is on the host."""
+
+    content: str
+    owner: int
+    group: int
+    mode: int
+
+
+def digest(files: Iterable[tuple[str, str]]) -> str:
+    """Return 16 hex digits that stand for a set of (path, content) pairs, whatever their order."""
+    total = hashlib.sha256()
+    for path, content in sorted(files):
+        for part in (path, content):
+            data = part.encode()
+            total.update(len(data).to_bytes(8, "big"))
+            total.update(data)
+    return total.hexdigest()[:16]
+
+
+def read(root: Path, path: str) -> Found | None:
+    """Read a file below root, or None where there is none; a symlink counts as missing, and is replaced."""
+    target = root / path
+    try:
+        info = os.lstat(target)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    if not stat.S_ISREG(info.st_mode):
+        return None
+    content = target.read_bytes().decode("utf-8", "replace")
+    return Found(content, info.st_uid, info.st_gid, stat.S_IMODE(info.st_mode))
+
+
+def compare(spec: FileSpec, found: Found | None) -> Change | None:
+    """Say what has to happen to one file, if anything."""
+    if found is None:
+        return Change(spec.path, spec.service, "create", "", spec.content)
+    if found.content != spec.content:
+        return Change(spec.path, spec.service, "update", found.content, spec.content)
+    wanted = (spec.owner, spec.group, spec.mode)
+    seen = (found.owner, found.group, found.mode)
+    if wanted != seen:
+        return Change(spec.path, spec.service, "attributes", _attributes(seen), _attributes(wanted))
+    return None
+
+
+def _attributes(values: tuple[int, int, int]) -> str:
+    owner, group, mode = values
+    return f"owner={owner} group={group} mode={mode:04o}\n"
+
+
+def strays(root: Path, managed: Sequence[str], wanted: Iterable[str]) -> list[str]:
+    """List the files in the managed directories (relative, recursive) that nothing asks for any more."""
+    keep = set(wanted)
+    found: list[str] = []
+    for directory in managed:
+        for parent, _, names in os.walk(root / directory):
+            relative = os.path.relpath(parent, root)
+            found += [os.path.normpath(f"{relative}/{name}") for name in names]
+    return sorted(path for path in found if path not in keep)
+
+
+def mask(before: str, after: str) -> tuple[str, str]:
+    """Hide the values of two versions of a secret file, line by line.
+
+    Each different value gets a number, so that a reader sees which lines changed without seeing what they say.
+    """
+    seen: dict[str, int] = {}
+    return _mask(before, seen), _mask(after, seen)
+
+
+def _mask(text: str, seen: dict[str, int]) -> str:
+    lines = []
+    for line in text.splitlines():
+        if not line.strip() or line.lstrip().startswith("#"):
+            lines.append(line)
+            continue
+        match = _NAME.match(line)
+        name = match.group(0) if match else ""
+        value = line[len(name) :]
+        lines.append(f"{name}{MASK} #{seen.setdefault(value, len(seen) + 1)}")
+    return "".join(f"{line}\n" for line in lines)
+
+
+def diff_of(change: Change, root: str, *, secret: bool) -> dict[str, str]:
+    """Return one change in the shape of Ansible's diff."""
+    before, after = change.before, change.after
+    if secret and change.action in ("create", "update", "remove"):
+        before, after = mask(before, after)
+    target = os.path.join(root, change.path)  # noqa: PTH118 - text for a header, not a path that is opened
+    return {
+        "before_header": f"{target} ({change.action})",
+        "after_header": f"{target} ({change.action})",
+        "before": before,
+        "after": after,
+    }
+
+
+def write(root: Path, spec: FileSpec) -> None:
+    """Put one file in place: written beside its target, flushed, owned, then renamed over it."""
+    target = root / spec.path
+    make_parents(root, Path(spec.path).parent)
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
+            stream.write(spec.content)
+            stream.flush()
+            os.fchown(stream.fileno(), spec.owner, spec.group)
+            os.fchmod(stream.fileno(), spec.mode)
+            os.fsync(stream.fileno())
+        temporary.replace(target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def make_parents(root: Path, relative: Path) -> None:
+    """Make the directories of a relative path below root, 0755: root itself, 0750, is what keeps others out."""
+    current = root
+    for part in relative.parts:
+        current = current / part
+        if not current.is_dir():
+            current.mkdir(mode=0o755)
+            current.chmod(0o755)
+
+
+def compare_directory(root: Path, path: str, mode: int, service: str) -> list[Change]:
+    """Say whether a directory is missing or has another mode."""
+    try:
+        seen = stat.S_IMODE((root / path).stat().st_mode) if (root / path).is_dir() else None
+    except OSError:
+        seen = None
+    if seen == mode:
+        return []
+    return [Change(path, service, "directory", "" if seen is None else f"{seen:04o}", f"{mode:04o}")]
+
+
+def make_directory(root: Path, path: str, mode: int) -> None:
+    """Make a directory, or give the one that is there its mode."""
+    make_parents(root, Path(path))
+    (root / path).chmod(mode)
+
+
+def settle(root: Path, spec: FileSpec) -> None:
+    """Give a file whose content is right its owner and mode."""
+    os.chown(root / spec.path, spec.owner, spec.group)
+    (root / spec.path).chmod(spec.mode)

@@ -1,0 +1,204 @@
+# Copyright: (c) 2026, The barehost authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Bring services to what the Compose files say, and know the truth about what that takes.
+
+`docker compose up` reports neither what it is going to do nor, in JSON, what it did. So the decision is made here, from
+the labels of the containers that are there and the hashes of the services that should be, and Compose carries it out.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Callable
+
+from ansible_collections.barehost.django.plugins.module_utils import _compose
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+Runner = Callable[[list[str]], "tuple[int, str, str]"]
+
+POLL_SECONDS = 0.5
+# A process that dies of a bad import does so within this time; one without a healthcheck is believed after it.
+SETTLE_SECONDS = 4.0
+LOG_LINES = 25
+
+
+class UpError(Exception):
+    """A service that cannot be brought to what it should be."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """What has to happen to one service."""
+
+    service: str
+    action: str  # create | recreate | start | none
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What the files ask for and what the engine has, read at one moment."""
+
+    hashes: Mapping[str, str]
+    images: Mapping[str, str]  # service -> reference
+    image_ids: Mapping[str, str]  # reference -> id, for the images that are there
+    containers: Sequence[_compose.Container]
+
+    def of(self, service: str) -> list[_compose.Container]:
+        """Return the containers of one service."""
+        return [c for c in self.containers if c.service == service]
+
+
+def plan_service(service: str, snapshot: Snapshot) -> Step:
+    """Decide about one service."""
+    containers = snapshot.of(service)
+    if not containers:
+        return Step(service, "create", "there is no container")
+    reference = _compose.normalize_reference(snapshot.images.get(service, ""))
+    wanted_image = snapshot.image_ids.get(reference, "")
+    for container in containers:
+        if container.config_hash != snapshot.hashes.get(service, ""):
+            return Step(service, "recreate", "its definition or the content of its files changed")
+        if container.image_id != wanted_image:
+            return Step(service, "recreate", f"its image {reference} changed")
+    for container in containers:
+        if not container.running and container.state != "restarting":
+            return Step(service, "start", f"it is {container.state}")
+    return Step(service, "none")
+
+
+def plan(services: Iterable[str], snapshot: Snapshot) -> list[Step]:
+    """Decide about each service."""
+    unknown = sorted(set(services) - set(snapshot.hashes))
+    if unknown:
+        msg = f"no service {', '.join(unknown)} in the Compose files; known: {', '.join(sorted(snapshot.hashes))}"
+        raise UpError(msg)
+    return [plan_service(service, snapshot) for service in services]
+
+
+def orphans(snapshot: Snapshot) -> list[_compose.Container]:
+    """List the project's containers whose service is no longer in the files."""
+    return [c for c in snapshot.containers if c.service not in snapshot.hashes]
+
+
+def describe(container: _compose.Container) -> str:
+    """Say in a few words how a container is."""
+    words = [container.state]
+    if container.health:
+        words.append(container.health)
+    if container.restarts:
+        words.append(f"{container.restarts} restarts")
+    if not container.running:
+        words.append(f"exit code {container.exit_code}")
+    if container.oom_killed:
+        words.append("killed for lack of memory")
+    return ", ".join(words)
+
+
+def failed(container: _compose.Container, restarts_before: int) -> bool:
+    """Whether waiting longer is pointless: it ended, it is being restarted, or it says that it is not healthy."""
+    if container.restarts > restarts_before or container.state in ("exited", "dead", "restarting"):
+        return True
+    return container.health == "unhealthy"
+
+
+class Engine:
+    """The Docker and Compose CLI of one project."""
+
+    def __init__(self, run: Runner, project_dir: str, files: Sequence[str], project: str) -> None:
+        """Take the function that runs a command, and what names the project."""
+        self._run = run
+        self.project_dir = project_dir
+        self.files = list(files)
+        self.project = project
+
+    def compose(self, *args: str) -> str:
+        """Run one Compose command and return what it printed."""
+        return self.call(_compose.compose_cmd(self.project_dir, self.files, *args))
+
+    def call(self, argv: list[str]) -> str:
+        """Run one command; its failure is an error that names it."""
+        code, out, err = self._run(argv)
+        if code != 0:
+            command = " ".join(word for word in argv[:2])
+            msg = f"`{command} … {argv[-1]}` ended with {code}: {(err.strip() or out.strip())[-2000:]}"
+            raise UpError(msg)
+        return out
+
+    def containers(self) -> list[_compose.Container]:
+        """Describe every container of the project."""
+        ids = self.call(_compose.list_cmd(self.project)).split()
+        # One may go away between the two calls; what the answer holds is still right.
+        _, out, _ = self._run(_compose.inspect_cmd(ids)) if ids else (0, "[]", "")
+        return _compose.parse_containers(out)
+
+    def snapshot(self) -> Snapshot:
+        """Read what the files ask for and what is there."""
+        hashes = _compose.parse_hashes(self.compose("config", "--hash", "*"))
+        images = _compose.parse_images(self.compose("config", "--format", "json"))
+        references = sorted({_compose.normalize_reference(image) for image in images.values()})
+        _, out, _ = self._run(_compose.image_cmd(references)) if references else (0, "[]", "")
+        return Snapshot(hashes, images, _compose.parse_image_ids(out), self.containers())
+
+    def up(self, services: Sequence[str]) -> None:
+        """Create, recreate or start services; dependencies are not touched."""
+        if services:
+            self.compose("up", "--detach", "--no-deps", "--quiet-pull", *services)
+
+    def remove(self, containers: Sequence[_compose.Container]) -> None:
+        """Stop containers within their own grace, then remove them."""
+        if containers:
+            ids = [container.id for container in containers]
+            self.call(["docker", "stop", *ids])
+            self.call(["docker", "rm", *ids])
+
+    def logs(self, container: _compose.Container) -> str:
+        """Return a container's last log lines, both streams."""
+        _, out, err = self._run(_compose.logs_cmd(container.id, LOG_LINES))
+        return (out + err).strip()
+
+    def wait(self, services: Sequence[str], timeout: float, settle: Iterable[str] = ()) -> None:
+        """Wait until every container of the services is ready; fail at once when one cannot become so.
+
+        A service in settle has just been started: without a healthcheck it must also survive its first seconds.
+        """
+        deadline = time.monotonic() + timeout
+        settled = time.monotonic() + SETTLE_SECONDS
+        fresh = set(settle)
+        before: dict[str, int] = {}
+        while True:
+            found = [c for c in self.containers() if c.service in services]
+            for container in found:
+                start = before.setdefault(container.id, 0 if container.service in fresh else container.restarts)
+                if failed(container, start):
+                    raise UpError(self.report(container, "failed"))
+            waiting = [c for c in found if not c.ready]
+            unproven = any(not c.health and c.service in fresh for c in found) and time.monotonic() < settled
+            if found and not waiting and not unproven:
+                return
+            if time.monotonic() > deadline:
+                late = waiting[0] if waiting else None
+                if late is None:
+                    msg = f"no container of {', '.join(services)} appeared within {timeout:g} s"
+                    raise UpError(msg)
+                raise UpError(self.report(late, f"was not ready within {timeout:g} s"))
+            time.sleep(POLL_SECONDS)
+
+    def report(self, container: _compose.Container, what: str) -> str:
+        """Say what is wrong with a container, with the last lines that it logged."""
+        text = f"service {container.service} {what} ({describe(container)})"
+        if container.health_log:
+            text += f"; its healthcheck said: {container.health_log}"
+        return f"{text}; its last log lines:\n{self.logs(container)}"
+
+
+def compose_files(project_dir: str, override: bool | None = None) -> list[str]:
+    """Return the files that Compose itself would read in the project's directory."""
+    base = str(Path(project_dir) / _compose.BASE_FILE)
+    extra = Path(project_dir) / _compose.OVERRIDE_FILE
+    wanted = extra.exists() if override is None else override
+    return [base, str(extra)] if wanted else [base]

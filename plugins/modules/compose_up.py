@@ -1,0 +1,201 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, The barehost authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Bring services of a Compose project to what its files say."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: compose_up
+short_description: Brings named services of a Compose project to what its files say
+version_added: 0.1.0
+author: The barehost authors (@barehost)
+description:
+  - Creates, recreates or starts the services in O(services) that are not what the Compose files say, and waits until they
+    are healthy. Services that are not named are not touched, dependencies included.
+  - Compares the hash, the image and the state of each container before acting, so that C(changed) is true exactly when a
+    container is created, recreated, started or reloaded.
+attributes:
+  check_mode:
+    description: Says which services would change and changes none; works before Docker or the files are there.
+    support: full
+  diff_mode:
+    description: Shows for each service what would happen, and why.
+    support: full
+  idempotent:
+    description: Services that are as they should be are left alone.
+    support: full
+options:
+  project_dir:
+    description: Directory of the Compose project.
+    type: path
+    required: true
+  project:
+    description: Name of the Compose project, as in its file.
+    type: str
+    required: true
+  services:
+    description: Services to bring up.
+    type: list
+    elements: str
+    required: true
+  timeout:
+    description: Seconds within which every service must be healthy.
+    type: int
+    default: 180
+  remove_orphans:
+    description: Whether containers of services that the files no longer name are stopped and removed.
+    type: bool
+    default: false
+  reload:
+    description: Services that take up changed files by a reload.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      service: {description: Name of the service., type: str, required: true}
+      digest: {description: Digest of the configuration that it should have loaded., type: str, required: true}
+      port: {description: Port inside the container that answers with the digest that it has loaded., type: int, required: true}
+      test: {description: Command inside the container that must accept the files before the reload., type: list, elements: str, required: true}
+      command: {description: Command inside the container that reloads., type: list, elements: str, required: true}
+"""
+
+EXAMPLES = r"""
+- name: Start the data services
+  barehost.django.compose_up:
+    project_dir: /opt/app
+    project: app
+    services: [mysql, redis]
+    timeout: 180
+"""
+
+RETURN = r"""
+steps:
+  description: What was done, or would be done, for each service.
+  type: list
+  elements: dict
+  returned: always
+  sample: [{service: redis, action: recreate, reason: its image redis:8-alpine changed}]
+changed_services:
+  description: Names of the services that changed.
+  type: list
+  elements: str
+  returned: always
+"""
+
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.barehost.django.plugins.module_utils import _compose, _up
+
+RELOAD_SPEC: dict[str, Any] = {
+    "service": {"type": "str", "required": True},
+    "digest": {"type": "str", "required": True},
+    "port": {"type": "int", "required": True},
+    "test": {"type": "list", "elements": "str", "required": True},
+    "command": {"type": "list", "elements": "str", "required": True},
+}
+RELOAD_SECONDS = 15.0
+
+
+def loaded_digest(container: _compose.Container, port: int) -> str:
+    """Ask a running service which configuration it has loaded; an empty answer means that it did not say."""
+    address = next((ip for ip in container.addresses.values() if ip), "")
+    if not address or not container.running:
+        return ""
+    try:
+        # No proxy of the environment has any business between the host and its own container.
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(f"http://{address}:{port}/", timeout=3) as answer:
+            return str(answer.read(200).decode("utf-8", "replace")).strip()
+    except OSError:
+        return ""
+
+
+def needs_reload(item: dict[str, Any], engine: _up.Engine) -> bool:
+    """Whether a service runs with other files than it should."""
+    containers = [c for c in engine.containers() if c.service == item["service"]]
+    return any(loaded_digest(c, item["port"]) != item["digest"] for c in containers)
+
+
+def reload_service(item: dict[str, Any], engine: _up.Engine) -> None:
+    """Have a service test and load its files, and wait until it says so."""
+    for container in [c for c in engine.containers() if c.service == item["service"]]:
+        engine.call(["docker", "exec", container.id, *item["test"]])
+        engine.call(["docker", "exec", container.id, *item["command"]])
+    deadline = time.monotonic() + RELOAD_SECONDS
+    while needs_reload(item, engine):
+        if time.monotonic() > deadline:
+            msg = f"service {item['service']} did not load its new configuration within {RELOAD_SECONDS:g} s"
+            raise _up.UpError(msg)
+        time.sleep(_up.POLL_SECONDS)
+
+
+def converge(module: AnsibleModule, engine: _up.Engine) -> list[_up.Step]:
+    """Decide, act where this is no dry run, and return what was decided."""
+    services = module.params["services"]
+    snapshot = engine.snapshot()
+    steps = _up.plan(services, snapshot)
+    active = [step.service for step in steps if step.action != "none"]
+    stray = _up.orphans(snapshot) if module.params["remove_orphans"] else []
+    reloads = [
+        item
+        for item in module.params["reload"]
+        if item["service"] in services and item["service"] not in active and needs_reload(item, engine)
+    ]
+    if not module.check_mode:
+        engine.up(active)
+        engine.wait(services, module.params["timeout"], settle=active)
+        for item in reloads:
+            reload_service(item, engine)
+        engine.remove(stray)
+    steps = [step for step in steps if step.action != "none"]
+    steps += [_up.Step(item["service"], "reload", "its files changed") for item in reloads]
+    steps += [_up.Step(container.service, "remove", "no service of this name is left") for container in stray]
+    return steps
+
+
+def unknown_yet(module: AnsibleModule) -> bool:
+    """Whether this is a dry run on a host where there is nothing to compare with yet."""
+    if not module.check_mode:
+        return False
+    has_file = (Path(module.params["project_dir"]) / _compose.BASE_FILE).exists()
+    return not has_file or module.get_bin_path("docker") is None
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "project_dir": {"type": "path", "required": True},
+            "project": {"type": "str", "required": True},
+            "services": {"type": "list", "elements": "str", "required": True},
+            "timeout": {"type": "int", "default": 180},
+            "remove_orphans": {"type": "bool", "default": False},
+            "reload": {"type": "list", "elements": "dict", "options": RELOAD_SPEC, "default": []},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+    if unknown_yet(module):
+        steps = [_up.Step(service, "create", "nothing is deployed yet") for service in params["services"]]
+    else:
+        files = _up.compose_files(params["project_dir"])
+        engine = _up.Engine(lambda argv: module.run_command(argv), params["project_dir"], files, params["project"])
+        try:
+            steps = converge(module, engine)
+        except _up.UpError as error:
+            module.fail_json(msg=str(error))
+    module.exit_json(
+        changed=bool(steps),
+        steps=[vars(step) for step in steps],
+        changed_services=sorted({step.service for step in steps}),
+        diff={"before": "", "after": "".join(f"{s.service}: {s.action} ({s.reason})\n" for s in steps)},
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,252 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, The barehost authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Install a tree of configuration files in one round trip."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: config_tree
+short_description: Renders trees of templates and installs them in one round trip
+version_added: 0.1.0
+author: The barehost authors (@barehost)
+description:
+  - Renders every template below the C(templates/) folder of the roles named in O(trees) on the controller; the path of a
+    template below C(templates/), without C(.j2), is the path of the file below O(dest).
+  - The whole tree travels in one module call. Every file is written beside its target and renamed over it.
+  - Nothing is put in place before every command in O(validate) has accepted the whole new tree in a staging directory.
+attributes:
+  check_mode:
+    description: Reports what would change and writes nothing; the commands in O(validate) are not run.
+    support: full
+  diff_mode:
+    description: Shows each file that changes; in a secret file each value is replaced by a number.
+    support: full
+  idempotent:
+    description: A second run with the same variables changes nothing.
+    support: full
+options:
+  dest:
+    description: Directory on the host that receives the trees; made with mode 0750 where it is missing.
+    type: path
+    required: true
+  trees:
+    description: What to render, in this order. A later template can read RV(digests) of the earlier ones.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description: Name of the service that the files belong to.
+        type: str
+        required: true
+      role:
+        description: Role whose templates are rendered, by its full name (C(namespace.collection.role)) or by the path of its folder.
+        type: str
+        required: true
+      owner:
+        description: User id that owns the secret files; files that are not secret belong to root.
+        type: int
+        default: 0
+      mode:
+        description: Mode of the files that are not secret.
+        type: str
+        default: "0644"
+      secret:
+        description: Patterns of the files (below O(dest)) that hold secrets; they get O(trees[].secret_mode) and are masked in a diff.
+        type: list
+        elements: str
+        default: []
+      secret_mode:
+        description: Mode of the secret files.
+        type: str
+        default: "0400"
+      managed:
+        description: Directories (below O(dest)) that hold nothing but these files; anything else in them is removed.
+        type: list
+        elements: str
+        default: []
+      directories:
+        description: Directories (below O(dest)) to have, each with its mode; what is in them is not looked at.
+        type: dict
+        default: {}
+      stamp:
+        description:
+          - Path (below O(dest)) of a file that carries the digest of all others of its tree, so that a running service can be
+            asked which configuration it has loaded. Its template reads C(config_tree_digest). It is not part of the digest.
+        type: str
+        default: ""
+  validate:
+    description:
+      - Commands that must accept the staged tree before it is put in place. C({staging}) stands for its path.
+      - A command is run when a file of its service changes, and one of the service V(*) when any file does.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      service:
+        description: Name of the tree that the command checks.
+        type: str
+        required: true
+      argv:
+        description: The command and its arguments.
+        type: list
+        elements: str
+        required: true
+  files:
+    description: The rendered files. Set by the action plugin; not for playbooks.
+    type: list
+    elements: dict
+    suboptions:
+      path: {description: Path below O(dest)., type: str, required: true}
+      content: {description: Text of the file., type: str, required: true}
+      service: {description: Name of the tree., type: str, required: true}
+      owner: {description: User id., type: int, default: 0}
+      group: {description: Group id., type: int, default: 0}
+      mode: {description: Octal mode., type: str, default: "0644"}
+      secret: {description: Whether its values are masked., type: bool, default: false}
+"""
+
+EXAMPLES = r"""
+- name: Install the configuration of every service
+  barehost.django.config_tree:
+    dest: /opt/app
+    trees:
+      - name: redis
+        role: barehost.django.redis
+        owner: 999
+        secret: [redis/redis.conf]
+        managed: [redis]
+"""
+
+RETURN = r"""
+changes:
+  description: What was done, or would be done, to each file.
+  type: list
+  elements: dict
+  returned: always
+  sample: [{path: redis/redis.conf, service: redis, action: update}]
+changed_services:
+  description: Names of the trees with a changed file.
+  type: list
+  elements: str
+  returned: always
+digests:
+  description: For each tree, 16 hex digits that stand for the content of all its files.
+  type: dict
+  returned: always
+"""
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.barehost.django.plugins.module_utils import _tree
+
+FILE_SPEC: dict[str, Any] = {
+    "path": {"type": "str", "required": True},
+    "content": {"type": "str", "required": True, "no_log": True},
+    "service": {"type": "str", "required": True},
+    "owner": {"type": "int", "default": 0},
+    "group": {"type": "int", "default": 0},
+    "mode": {"type": "str", "default": "0644"},
+    "secret": {"type": "bool", "default": False, "no_log": False},
+}
+TREE_SPEC: dict[str, Any] = {
+    "name": {"type": "str", "required": True},
+    "role": {"type": "str", "required": True},
+    "owner": {"type": "int", "default": 0},
+    "mode": {"type": "str", "default": "0644"},
+    "secret": {"type": "list", "elements": "str", "default": [], "no_log": False},
+    "secret_mode": {"type": "str", "default": "0400", "no_log": False},
+    "managed": {"type": "list", "elements": "str", "default": []},
+    "directories": {"type": "dict", "default": {}},
+    "stamp": {"type": "str", "default": ""},
+}
+VALIDATE_SPEC: dict[str, Any] = {
+    "service": {"type": "str", "required": True},
+    "argv": {"type": "list", "elements": "str", "required": True},
+}
+
+
+def validate(module: AnsibleModule, specs: list[_tree.FileSpec], changed_services: set[str], dest: Path) -> None:
+    """Stage the whole tree and let each command that a change concerns look at it."""
+    commands = [item for item in module.params["validate"] if item["service"] in {"*", *changed_services}]
+    if not commands:
+        return
+    # Below dest, and so 0750, root: a system-wide temporary directory is not the place for secrets.
+    staging = Path(tempfile.mkdtemp(prefix=".staging-", dir=dest))
+    try:
+        for spec in specs:
+            _tree.write(staging, spec)
+        for item in commands:
+            argv = [arg.replace("{staging}", str(staging)) for arg in item["argv"]]
+            code, out, err = module.run_command(argv)
+            if code != 0:
+                detail = (err.strip() or out.strip()).replace(str(staging), str(dest))
+                module.fail_json(
+                    msg=f"the new configuration of {item['service']} was refused by `{argv[0]} {argv[1]}` (exit {code}); "
+                    f"nothing was changed. It said: {detail[-2000:]}",
+                    service=item["service"],
+                )
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def install(specs: dict[str, _tree.FileSpec], changes: list[_tree.Change], dest: Path) -> None:
+    """Carry the changes out."""
+    for change in changes:
+        if change.action == "remove":
+            (dest / change.path).unlink(missing_ok=True)
+        elif change.action == "directory":
+            _tree.make_directory(dest, change.path, int(change.after, 8))
+        elif change.action == "attributes":
+            _tree.settle(dest, specs[change.path])
+        else:
+            _tree.write(dest, specs[change.path])
+
+
+def main() -> None:
+    """Compare, validate, install."""
+    module = AnsibleModule(
+        argument_spec={
+            "dest": {"type": "path", "required": True},
+            "trees": {"type": "list", "elements": "dict", "options": TREE_SPEC, "required": True},
+            "validate": {"type": "list", "elements": "dict", "options": VALIDATE_SPEC, "default": []},
+            "files": {"type": "list", "elements": "dict", "options": FILE_SPEC},
+        },
+        supports_check_mode=True,
+    )
+    dest = Path(module.params["dest"])
+    if module.params["files"] is None:
+        module.fail_json(msg="config_tree renders on the controller: call it as a task, not through another action")
+    specs = {spec.path: spec for spec in map(_tree.FileSpec.from_params, module.params["files"])}
+    found = {path: _tree.read(dest, path) for path in specs}
+    changes = [c for c in (_tree.compare(spec, found[path]) for path, spec in specs.items()) if c is not None]
+    for tree in module.params["trees"]:
+        for path in _tree.strays(dest, tree["managed"], specs):
+            stray = _tree.read(dest, path)
+            changes.append(_tree.Change(path, tree["name"], "remove", stray.content if stray else ""))
+        for path, mode in tree["directories"].items():
+            changes += _tree.compare_directory(dest, path, int(mode, 8), tree["name"])
+    services = {change.service for change in changes}
+    if changes and not module.check_mode:
+        dest.mkdir(mode=0o750, exist_ok=True)
+        validate(module, list(specs.values()), services, dest)
+        install(specs, changes, dest)
+    module.exit_json(
+        changed=bool(changes),
+        changes=[{"path": c.path, "service": c.service, "action": c.action} for c in changes],
+        changed_services=sorted(services),
+        # A file that nobody asks for may be anything, so it is shown like a secret one.
+        diff=[
+            _tree.diff_of(c, str(dest), secret=c.path not in specs or specs[c.path].secret)
+            for c in changes
+        ],
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,229 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, The barehost authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Say what a host is and what runs of the stack on it, in one call."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: stack_info
+short_description: Says what a host is and what runs of the stack on it
+version_added: 0.1.0
+author: The barehost authors (@barehost)
+description:
+  - One call in place of fact gathering and of a row of probes; every role reads its result.
+  - Reads, and changes nothing; works on a host without Docker.
+attributes:
+  check_mode:
+    description: Reads the same as in a real run.
+    support: full
+  diff_mode:
+    description: There is nothing to show.
+    support: none
+  idempotent:
+    description: It changes nothing.
+    support: full
+options:
+  project:
+    description: Name of the Compose project.
+    type: str
+    required: true
+  project_dir:
+    description: Directory of the Compose project.
+    type: path
+    required: true
+  ports:
+    description: TCP ports of which to say whether something listens on them, and what.
+    type: list
+    elements: int
+    default: []
+  packages:
+    description: Debian packages of which to say which version is installed.
+    type: list
+    elements: str
+    default: []
+"""
+
+EXAMPLES = r"""
+- name: Look at the host
+  barehost.django.stack_info:
+    project: app
+    project_dir: /opt/app
+    ports: [80, 443]
+  register: stack_info
+"""
+
+RETURN = r"""
+host:
+  description: Operating system, memory in MiB, processors, architecture, free disk space in MiB.
+  type: dict
+  returned: always
+engine:
+  description: Whether Docker is there; its version, Compose's version, its data directory with the free space in MiB, daemon.json.
+  type: dict
+  returned: always
+ports:
+  description: Those of O(ports) that something listens on, with the process or the container behind them.
+  type: list
+  elements: dict
+  returned: always
+packages:
+  description: Installed version of each of O(packages) that is installed.
+  type: dict
+  returned: always
+stack:
+  description: The stack's directory, the record of the release that serves, and each service's state.
+  type: dict
+  returned: always
+"""
+
+import json
+import os
+import platform
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.barehost.django.plugins.module_utils import _compose, _host, _release
+
+DOCKER_ROOT = "/var/lib/docker"
+DAEMON_JSON = Path("/etc/docker/daemon.json")
+PID_FILE = Path("/run/docker.pid")
+
+
+def host_info() -> dict[str, Any]:
+    """Describe the host."""
+    release = _host.parse_os_release(Path("/etc/os-release").read_text(encoding="utf-8"))
+    return {
+        "os": {
+            "id": release.get("ID", ""),
+            "version_id": release.get("VERSION_ID", ""),
+            "codename": release.get("VERSION_CODENAME", ""),
+            "pretty_name": release.get("PRETTY_NAME", ""),
+        },
+        "memory_mb": _host.parse_meminfo(Path("/proc/meminfo").read_text(encoding="ascii")),
+        "cpus": len(os.sched_getaffinity(0)),
+        "architecture": platform.machine(),
+        "python_version": platform.python_version(),
+        "systemd": Path("/run/systemd/system").is_dir(),
+    }
+
+
+def run(module: AnsibleModule, argv: list[str]) -> str:
+    """Run a read-only command; an empty answer stands for its failure."""
+    code, out, _ = module.run_command(argv)
+    return str(out) if code == 0 else ""
+
+
+def engine_info(module: AnsibleModule) -> dict[str, Any]:
+    """Describe the engine; `present` means that a daemon answers."""
+    daemon = DAEMON_JSON.read_text(encoding="utf-8") if DAEMON_JSON.exists() else ""
+    info: dict[str, Any] = {
+        "installed": module.get_bin_path("docker") is not None,
+        "present": False,
+        "version": "",
+        "compose_version": "",
+        "root_dir": DOCKER_ROOT,
+        "daemon_json": daemon,
+        "config_stale": config_stale(),
+    }
+    if info["installed"]:
+        answer = run(module, ["docker", "info", "--format", "{{json .}}"])
+        facts = json.loads(answer) if answer.startswith("{") else {}
+        info["version"] = facts.get("ServerVersion") or ""
+        info["present"] = bool(info["version"])
+        info["root_dir"] = facts.get("DockerRootDir") or DOCKER_ROOT
+        info["compose_version"] = compose_version(facts) or run(module, ["docker", "compose", "version", "--short"]).strip()
+    info["root_free_mb"] = _host.free_mb(info["root_dir"])
+    return info
+
+
+def config_stale() -> bool:
+    """Whether daemon.json is younger than the daemon, which reads it only at its start."""
+    try:
+        return DAEMON_JSON.stat().st_mtime > PID_FILE.stat().st_mtime
+    except OSError:
+        return False
+
+
+def compose_version(facts: dict[str, Any]) -> str:
+    """Find Compose among the plugins that `docker info` already lists, which saves asking it."""
+    plugins = (facts.get("ClientInfo") or {}).get("Plugins") or []
+    return next((str(item.get("Version") or "").lstrip("v") for item in plugins if item.get("Name") == "compose"), "")
+
+
+def inspected(module: AnsibleModule) -> list[dict[str, Any]]:
+    """Return what the engine says of every container on the host."""
+    ids = run(module, ["docker", "ps", "--all", "--quiet", "--no-trunc"]).split()
+    items: list[dict[str, Any]] = json.loads(run(module, _compose.inspect_cmd(ids)) or "[]") if ids else []
+    return items
+
+
+def service_info(containers: list[_compose.Container]) -> dict[str, dict[str, Any]]:
+    """Describe each service by its container."""
+    return {
+        c.service: {
+            "container": c.name,
+            "state": c.state,
+            "health": c.health,
+            "image": c.image,
+            "restarts": c.restarts,
+            "started": c.started,
+            "oom_killed": c.oom_killed,
+        }
+        for c in sorted(containers, key=lambda item: item.name)
+    }
+
+
+def package_versions(module: AnsibleModule, names: list[str]) -> dict[str, str]:
+    """Return the versions of the packages that are installed."""
+    if not names or module.get_bin_path("dpkg-query") is None:
+        return {}
+    argv = ["dpkg-query", "--show", "--showformat", "${Package} ${Version} ${db:Status-Status}\n", *names]
+    # It ends with 1 as soon as one of the names is unknown, and still prints the others.
+    _, out, _ = module.run_command(argv)
+    rows = (line.split() for line in out.splitlines())
+    return {row[0]: row[1] for row in rows if len(row) == 3 and row[2] == "installed"}  # noqa: PLR2004 - the format above
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "project": {"type": "str", "required": True},
+            "project_dir": {"type": "path", "required": True},
+            "ports": {"type": "list", "elements": "int", "default": []},
+            "packages": {"type": "list", "elements": "str", "default": []},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+    engine = engine_info(module)
+    items = inspected(module) if engine["present"] else []
+    own = [item for item in items if (item["Config"].get("Labels") or {}).get(_compose.LABEL_PROJECT) == params["project"]]
+    containers = _compose.parse_containers(json.dumps(own))
+    ports = _host.listening_ports(params["ports"])
+    own_names = {container.name for container in containers}
+    for entry in ports:
+        entry["container"] = _host.published_by(entry["port"], items)
+        entry["ours"] = entry["container"] in own_names
+    project_dir = params["project_dir"]
+    module.exit_json(
+        changed=False,
+        host=host_info(),
+        engine=engine,
+        ports=ports,
+        packages=package_versions(module, params["packages"]),
+        stack={
+            "name": params["project"],
+            "dir": project_dir,
+            "present": (Path(project_dir) / _compose.BASE_FILE).exists(),
+            "free_mb": _host.free_mb(project_dir),
+            "release": _release.current_record(project_dir),
+            "services": service_info(containers),
+        },
+    )
+
+
+if __name__ == "__main__":
+    main()

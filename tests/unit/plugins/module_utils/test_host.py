@@ -1,0 +1,54 @@
+"""What a host says of itself in its own files."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+from ansible_collections.barehost.django.plugins.module_utils import _host
+
+TCP = """\
+  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
+   0: 00000000:0050 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4711 1 0000000000000000 100 0 0 10 0
+   1: 0100007F:1F90 0100007F:8A2C 01 00000000:00000000 00:00000000 00000000     0        0 4712 1 0000000000000000 20 4 30 10 -1
+"""
+
+
+def test_only_listening_sockets_count() -> None:
+    assert _host.parse_listening(TCP) == {80: "4711"}
+
+
+def test_os_release_is_shell_quoted() -> None:
+    text = 'PRETTY_NAME="Debian GNU/Linux 13 (trixie)"\n# x=y\nID=debian\nVERSION_ID="13"\nEMPTY=\n'
+    assert _host.parse_os_release(text) == {
+        "PRETTY_NAME": "Debian GNU/Linux 13 (trixie)",
+        "ID": "debian",
+        "VERSION_ID": "13",
+        "EMPTY": "",
+    }
+
+
+def test_memory_is_in_mebibytes() -> None:
+    assert _host.parse_meminfo("MemTotal:        2097152 kB\nMemFree: 1 kB\n") == 2048
+    assert _host.parse_meminfo("") == 0
+
+
+def test_the_process_behind_a_real_port_is_named() -> None:
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        port = server.getsockname()[1]
+        name = Path("/proc/self/comm").read_text().strip()
+        (found,) = _host.listening_ports([port, 1])
+    assert found["port"] == port
+    assert found["process"].startswith(f"{name} (pid ")
+
+
+def test_a_published_port_belongs_to_its_container() -> None:
+    items = [{"Name": "/web", "NetworkSettings": {"Ports": {"80/tcp": [{"HostPort": "8080"}], "443/tcp": None}}}]
+    assert _host.published_by(8080, items) == "web"
+    assert _host.published_by(443, items) == ""
+
+
+def test_free_space_of_a_path_that_is_not_there_yet(tmp_path: Path) -> None:
+    assert _host.free_mb(str(tmp_path / "a" / "b")) == _host.free_mb(str(tmp_path)) > 0

@@ -1,0 +1,68 @@
+"""Releases as they lie on the host."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from ansible_collections.barehost.django.plugins.module_utils import _release
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.mark.parametrize("bad", ["", "ab", "../etc", "A123", "-abc", "a/b", "a" * 64])
+def test_an_id_that_is_no_file_name_and_tag_is_refused(bad: str) -> None:
+    with pytest.raises(ValueError, match="release id"):
+        _release.check_id(bad)
+
+
+def test_the_override_names_image_and_release_of_each_service() -> None:
+    assert json.loads(_release.override_text("abc", "shop/app:abc", ["worker", "web"])) == {
+        "services": {
+            name: {"image": "shop/app:abc", "environment": {"RELEASE_ID": "abc"}} for name in ("web", "worker")
+        },
+    }
+
+
+def test_writing_the_same_text_changes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "releases" / "abc.json"
+    assert _release.write_text(path, "{}\n")
+    before = path.stat().st_ino
+    assert not _release.write_text(path, "{}\n")
+    assert path.stat().st_ino == before
+    assert [item.name for item in path.parent.iterdir()] == ["abc.json"]
+
+
+def test_a_link_is_moved_and_left_alone_when_right(tmp_path: Path) -> None:
+    link = tmp_path / "current"
+    assert _release.point(link, "one")
+    assert not _release.point(link, "one")
+    assert _release.point(link, "two")
+    assert _release.read_link(link) == "two"
+
+
+def test_a_record_cut_short_counts_as_none(tmp_path: Path) -> None:
+    (tmp_path / "releases").mkdir()
+    path = tmp_path / "releases" / "abc.json"
+    path.write_text('{"id": "ab')
+    _release.point(path.parent / "current", path.name)
+    assert _release.current_record(str(tmp_path)) is None
+    path.write_text('{"id": "abc"}')
+    assert _release.current_record(str(tmp_path)) == {"id": "abc"}
+
+
+def test_what_does_not_speak_of_the_release_is_listed(tmp_path: Path) -> None:
+    text = _release.override_text("abc", "shop/app:abc", ["web"])
+    assert _release.differs(str(tmp_path), "abc", text, static=True) == [
+        "compose.override.yaml",
+        "static/current",
+        "releases/current",
+    ]
+    (tmp_path / "static").mkdir()
+    _release.write_text(tmp_path / "compose.override.yaml", text)
+    _release.point(tmp_path / "static" / "current", "abc")
+    _release.write_text(tmp_path / "releases" / "abc.json", '{"id": "abc"}')
+    _release.point(tmp_path / "releases" / "current", "abc.json")
+    assert _release.differs(str(tmp_path), "abc", text, static=True) == []

@@ -1,0 +1,90 @@
+"""Service dictionaries and what Compose is told of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.barehost.django.plugins.module_utils import _service
+
+
+def service(**more: Any) -> dict[str, Any]:
+    """Return the smallest service dictionary, and more."""
+    return {"tier": "data", "image": "redis:8-alpine", "networks": ["backend"], **more}
+
+
+def test_the_project_name_is_fixed_and_everything_restarts() -> None:
+    project = _service.render_project({"redis": service()}, "shop")
+    assert project["name"] == "shop"
+    assert project["services"]["redis"]["restart"] == "unless-stopped"
+    assert project["networks"] == {"backend": {}}
+
+
+def test_dollars_are_doubled_at_every_depth() -> None:
+    rendered = _service.render_service(
+        "redis",
+        service(command=["sh", "-c", 'echo "$(cat /f)"'], environment={"A": "p$ab"}, healthcheck={"command": ["$x"]}),
+    )
+    assert rendered["command"] == ["sh", "-c", 'echo "$$(cat /f)"']
+    assert rendered["environment"] == {"A": "p$$ab"}
+    assert rendered["healthcheck"]["test"] == ["CMD", "$$x"]
+
+
+def test_a_bind_mount_never_creates_its_source() -> None:
+    volumes = [
+        {"type": "bind", "source": "redis", "target": "/etc/redis", "read_only": True},
+        {"type": "volume", "source": "redis", "target": "/data"},
+    ]
+    project = _service.render_project({"redis": service(volumes=volumes)}, "shop")
+    assert project["services"]["redis"]["volumes"] == [
+        {"type": "bind", "source": "./redis", "target": "/etc/redis", "read_only": True, "bind": {"create_host_path": False}},
+        {"type": "volume", "source": "redis", "target": "/data"},
+    ]
+    assert project["volumes"] == {"redis": {}}
+
+
+@pytest.mark.parametrize(
+    ("config", "labelled"),
+    [({}, True), ({"on_change": "recreate"}, True), ({"on_change": "reload"}, False), ({"on_change": "none"}, False)],
+)
+def test_only_a_service_that_must_be_recreated_carries_the_digest(config: dict[str, str], labelled: bool) -> None:  # noqa: FBT001
+    rendered = _service.render_service("redis", service(config=config), "abc")
+    assert (_service.CONFIG_LABEL in rendered["labels"]) is labelled
+
+
+@pytest.mark.parametrize(
+    ("broken", "message"),
+    [
+        (service(tear="data"), "unknown key 'tear'"),
+        ({"tier": "data", "networks": []}, "image is missing"),
+        (service(command="sh -c x"), "command is str, expected list"),
+        (service() | {"tier": "front"}, "tier is 'front', expected one of data, app, edge"),
+    ],
+)
+def test_a_broken_dictionary_is_refused_by_name(broken: dict[str, Any], message: str) -> None:
+    with pytest.raises(_service.ServiceError, match=f"service redis: {message}"):
+        _service.render_service("redis", broken)
+
+
+def test_what_only_compose_understands_goes_through_as_it_is() -> None:
+    rendered = _service.render_service("redis", service(compose={"cap_drop": ["ALL"]}, stop_grace_seconds=60))
+    assert rendered["cap_drop"] == ["ALL"]
+    assert rendered["stop_grace_period"] == "60s"
+
+
+def test_trees_validators_and_reloads_come_from_the_same_dictionary() -> None:
+    services = {
+        "nginx": service(
+            config={"role": "r", "on_change": "reload", "reload": {"port": 8081}}, validate=["nginx", "-t"]
+        ),
+        "redis": service(),
+    }
+    assert _service.config_trees(services) == [{"name": "nginx", "role": "r"}]
+    assert _service.config_validators(services) == [{"service": "nginx", "argv": ["nginx", "-t"]}]
+    assert _service.service_reloads(services, {"nginx": "abc"}) == [{"service": "nginx", "digest": "abc", "port": 8081}]
+    assert _service.service_names(services, "data") == ["nginx", "redis"]
+
+
+def test_a_process_is_the_base_with_another_command() -> None:
+    made = _service.process_services({"consumer": ["python", "consume.py"]}, service())
+    assert made == {"consumer": service(command=["python", "consume.py"])}

@@ -1,0 +1,114 @@
+"""The tree of rendered files: comparing, masking, writing."""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import TYPE_CHECKING
+
+import pytest
+from ansible_collections.barehost.django.plugins.module_utils import _tree
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def spec(path: str = "nginx/site.conf", content: str = "listen 80;\n", **more: object) -> _tree.FileSpec:
+    """Describe a file that the user who runs the tests may own."""
+    return _tree.FileSpec(path, content, "nginx", os.getuid(), os.getgid(), **more)  # type: ignore[arg-type]
+
+
+def test_a_missing_file_is_created_with_its_mode_and_owner(tmp_path: Path) -> None:
+    wanted = spec(mode=0o400)
+    change = _tree.compare(wanted, _tree.read(tmp_path, wanted.path))
+    assert change is not None
+    assert change.action == "create"
+    _tree.write(tmp_path, wanted)
+    info = (tmp_path / wanted.path).stat()
+    assert (info.st_uid, stat.S_IMODE(info.st_mode)) == (os.getuid(), 0o400)
+    assert _tree.compare(wanted, _tree.read(tmp_path, wanted.path)) is None
+
+
+def test_an_edited_file_is_an_update_and_a_chmod_is_not(tmp_path: Path) -> None:
+    wanted = spec()
+    _tree.write(tmp_path, wanted)
+    target = tmp_path / wanted.path
+    target.chmod(0o666)
+    change = _tree.compare(wanted, _tree.read(tmp_path, wanted.path))
+    assert change is not None
+    assert (change.action, change.before) == ("attributes", f"owner={os.getuid()} group={os.getgid()} mode=0666\n")
+    target.write_text("listen 81;\n")
+    change = _tree.compare(wanted, _tree.read(tmp_path, wanted.path))
+    assert change is not None
+    assert (change.action, change.before, change.after) == ("update", "listen 81;\n", "listen 80;\n")
+
+
+def test_a_symlink_is_replaced_and_not_followed(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.write_text("mine")
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root" / "file").symlink_to(outside)
+    wanted = spec("file", "ours\n")
+    change = _tree.compare(wanted, _tree.read(tmp_path / "root", "file"))
+    assert change is not None
+    assert change.action == "create"
+    _tree.write(tmp_path / "root", wanted)
+    assert outside.read_text() == "mine"
+    assert not (tmp_path / "root" / "file").is_symlink()
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = spec("file", "new\n")
+    (tmp_path / "file").write_text("old\n")
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(_tree.os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        _tree.write(tmp_path, wanted)
+    assert (tmp_path / "file").read_text() == "old\n"
+    assert [item.name for item in tmp_path.iterdir()] == ["file"]
+
+
+def test_strays_are_found_only_in_managed_directories(tmp_path: Path) -> None:
+    for path in ("nginx/site.conf", "nginx/old/deep.conf", "releases/x.json"):
+        _tree.make_parents(tmp_path, (tmp_path / path).relative_to(tmp_path).parent)
+        (tmp_path / path).write_text("")
+    assert _tree.strays(tmp_path, ["nginx"], ["nginx/site.conf"]) == ["nginx/old/deep.conf"]
+    assert _tree.strays(tmp_path, ["missing"], []) == []
+
+
+def test_a_masked_diff_shows_which_lines_changed_and_no_value() -> None:
+    before = "# header\nSECRET_KEY='alpha'\nDB_PASSWORD='beta'\n"
+    after = "# header\nSECRET_KEY='alpha'\nDB_PASSWORD='gamma'\nNEW=1\n"
+    masked = _tree.mask(before, after)
+    assert masked == (
+        "# header\nSECRET_KEY=******** #1\nDB_PASSWORD=******** #2\n",
+        "# header\nSECRET_KEY=******** #1\nDB_PASSWORD=******** #3\nNEW=******** #4\n",
+    )
+    for secret in ("alpha", "beta", "gamma"):
+        assert secret not in "".join(masked)
+
+
+@pytest.mark.parametrize("line", ["CREATE USER x IDENTIFIED BY 'pw'", "pw", "password = pw", "requirepass pw", "pw: pw pw"])
+def test_no_shape_of_line_shows_its_value(line: str) -> None:
+    shown, _ = _tree.mask(f"{line}\n", "")
+    assert "pw" not in shown.replace("pw:", "")
+
+
+def test_the_digest_depends_on_paths_and_contents_and_not_on_their_order() -> None:
+    files = [("a", "1"), ("b", "2")]
+    assert _tree.digest(files) == _tree.digest(reversed(files))
+    assert _tree.digest(files) != _tree.digest([("a", "2"), ("b", "1")])
+    assert _tree.digest([("a", "1b")]) != _tree.digest([("a1", "b")])
+
+
+def test_a_directory_is_compared_by_its_mode(tmp_path: Path) -> None:
+    (change,) = _tree.compare_directory(tmp_path, "media", 0o777, "web")
+    assert (change.action, change.before, change.after) == ("directory", "", "0777")
+    _tree.make_directory(tmp_path, "media", 0o777)
+    assert _tree.compare_directory(tmp_path, "media", 0o777, "web") == []
+    (tmp_path / "media").chmod(0o700)
+    (change,) = _tree.compare_directory(tmp_path, "media", 0o777, "web")
+    assert change.before == "0700"

@@ -1,0 +1,158 @@
+"""What it takes to bring services to what the files say, with a fake engine that records calls."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from ansible_collections.barehost.django.plugins.module_utils import _compose, _up
+
+
+def container(service: str = "web", **more: Any) -> dict[str, Any]:
+    """Return an element of `docker container inspect`, as the engine gives it."""
+    state = {"Status": "running", "ExitCode": 0, "OOMKilled": False, "StartedAt": "2026-01-01T00:00:00Z"}
+    state.update(more.pop("state", {}))
+    return {
+        "Id": more.pop("id", f"{service}-1"),
+        "Name": f"/shop-{service}-1",
+        "Image": more.pop("image_id", "sha256:1"),
+        "RestartCount": more.pop("restarts", 0),
+        "State": state,
+        "Config": {
+            "Image": "shop/app:1",
+            "Labels": {
+                _compose.LABEL_SERVICE: service,
+                _compose.LABEL_HASH: more.pop("hash", "h1"),
+                _compose.LABEL_ONEOFF: more.pop("oneoff", "False"),
+            },
+        },
+        "NetworkSettings": {"Networks": {"shop_backend": {"IPAddress": "192.0.2.7"}}},
+    }
+
+
+def snapshot(*containers: dict[str, Any], image_ids: dict[str, str] | None = None) -> _up.Snapshot:
+    """Return a snapshot of one service, web."""
+    return _up.Snapshot(
+        {"web": "h1"},
+        {"web": "shop/app:1"},
+        {"shop/app:1": "sha256:1"} if image_ids is None else image_ids,
+        _compose.parse_containers(json.dumps(containers)),
+    )
+
+
+@pytest.mark.parametrize(
+    ("found", "action"),
+    [
+        ((), "create"),
+        ((container(),), "none"),
+        ((container(hash="h0"),), "recreate"),
+        ((container(image_id="sha256:0"),), "recreate"),
+        ((container(state={"Status": "exited"}),), "start"),
+        ((container(state={"Status": "created"}),), "start"),
+        ((container(state={"Status": "paused"}),), "start"),
+        ((container(oneoff="True"),), "create"),
+    ],
+)
+def test_the_step_follows_from_what_is_there(found: tuple[dict[str, Any], ...], action: str) -> None:
+    (step,) = _up.plan(["web"], snapshot(*found))
+    assert step.action == action
+
+
+def test_an_image_that_is_gone_means_recreate() -> None:
+    (step,) = _up.plan(["web"], snapshot(container(), image_ids={}))
+    assert step.action == "recreate"
+
+
+def test_a_service_that_the_files_do_not_name_is_refused() -> None:
+    with pytest.raises(_up.UpError, match="no service wev in the Compose files; known: web"):
+        _up.plan(["wev"], snapshot())
+
+
+def test_orphans_are_the_containers_of_services_that_are_gone() -> None:
+    found = _up.orphans(snapshot(container(), container("consumer")))
+    assert [item.service for item in found] == ["consumer"]
+
+
+class FakeEngine:
+    """Answers from a script and records every command line."""
+
+    def __init__(self, *moments: list[dict[str, Any]]) -> None:
+        """Take the containers as they are at each look; the last moment stays."""
+        self.moments = list(moments)
+        self.calls: list[list[str]] = []
+
+    def __call__(self, argv: list[str]) -> tuple[int, str, str]:
+        """Answer one command."""
+        self.calls.append(argv)
+        if argv[:2] == ["docker", "ps"]:
+            return 0, "web-1\n", ""
+        if argv[:3] == ["docker", "container", "inspect"]:
+            moment = self.moments.pop(0) if len(self.moments) > 1 else self.moments[0]
+            return 0, json.dumps(moment), ""
+        if argv[:2] == ["docker", "logs"]:
+            return 0, "", "ModuleNotFoundError: No module named 'shop'\n"
+        return 0, "", ""
+
+
+def engine(fake: FakeEngine) -> _up.Engine:
+    """Return an engine that talks to the fake."""
+    return _up.Engine(fake, "/opt/shop", ["/opt/shop/compose.yaml"], "shop")
+
+
+@pytest.fixture(autouse=True)
+def _fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_up, "POLL_SECONDS", 0.0)
+    monkeypatch.setattr(_up, "SETTLE_SECONDS", 0.05)
+
+
+def health(status: str, output: str = "") -> dict[str, Any]:
+    """Return the state of a container with a healthcheck."""
+    return {"Health": {"Status": status, "Log": [{"Output": output}]}}
+
+
+def test_waiting_ends_when_the_container_is_healthy() -> None:
+    fake = FakeEngine([container(state=health("starting"))], [container(state=health("healthy"))])
+    engine(fake).wait(["web"], 5, settle=["web"])
+
+
+@pytest.mark.parametrize(
+    ("moment", "message"),
+    [
+        (container(state={"Status": "exited", "ExitCode": 3}), "exit code 3"),
+        (container(state={"Status": "exited", "ExitCode": 137, "OOMKilled": True}), "killed for lack of memory"),
+        (container(restarts=1), "1 restarts"),
+        (container(state=health("unhealthy", "400 Bad Request")), "its healthcheck said: 400 Bad Request"),
+    ],
+)
+def test_a_container_that_cannot_become_ready_fails_at_once_with_its_log(moment: dict[str, Any], message: str) -> None:
+    with pytest.raises(_up.UpError, match=message) as caught:
+        engine(FakeEngine([moment])).wait(["web"], 600, settle=["web"])
+    assert "ModuleNotFoundError: No module named 'shop'" in str(caught.value)
+
+
+def test_an_old_restart_is_not_held_against_a_container_that_was_not_touched() -> None:
+    engine(FakeEngine([container(restarts=4)])).wait(["web"], 5)
+
+
+def test_waiting_has_an_end() -> None:
+    with pytest.raises(_up.UpError, match=r"service web was not ready within 0 s \(running, starting\)"):
+        engine(FakeEngine([container(state=health("starting"))])).wait(["web"], 0)
+
+
+def test_up_names_its_services_and_never_their_dependencies() -> None:
+    fake = FakeEngine([])
+    engine(fake).up(["web", "worker"])
+    assert fake.calls == [
+        [
+            "docker", "compose", "--project-directory", "/opt/shop", "-f", "/opt/shop/compose.yaml",
+            "up", "--detach", "--no-deps", "--quiet-pull", "web", "worker",
+        ],
+    ]  # fmt: skip
+    engine(fake).up([])
+    assert len(fake.calls) == 1
+
+
+def test_a_command_that_fails_is_named_with_what_it_said() -> None:
+    with pytest.raises(_up.UpError, match=r"`docker compose … web` ended with 17: no such image"):
+        _up.Engine(lambda _: (17, "", "no such image"), "/opt/shop", [], "shop").up(["web"])

@@ -1,0 +1,1 @@
+"""Knapsack problems: an API that takes them, a worker that solves them."""

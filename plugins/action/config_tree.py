@@ -38,6 +38,11 @@ def template_paths(templates: Path) -> list[Path]:
     return sorted(path for path in templates.rglob(f"*{SUFFIX}") if path.is_file())
 
 
+def file_digests(files: list[dict[str, Any]]) -> dict[str, str]:
+    """Return the digest of each file that is rendered so far."""
+    return {item["path"]: _tree.digest([(item["path"], item["content"])]) for item in files}
+
+
 def file_params(tree: Mapping[str, Any], path: str, content: str) -> dict[str, Any]:
     """Describe one rendered file for the module."""
     secret = any(fnmatch(path, pattern) for pattern in tree["secret"])
@@ -72,7 +77,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         digests: dict[str, str] = {}
         files: list[dict[str, Any]] = []
         for tree in args["trees"]:
-            rendered, digest = self._render_tree(tree, {**variables, "config_tree_digests": dict(digests)})
+            at_hand = {"config_tree_digests": dict(digests), "config_tree_files": file_digests(files)}
+            rendered, digest = self._render_tree(tree, {**variables, **at_hand})
             digests[tree["name"]] = digest
             files += rendered
         result: dict[str, Any] = self._execute_module(

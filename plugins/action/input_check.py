@@ -1,0 +1,249 @@
+# Copyright: (c) 2026, The barehost authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Check the inventory on the controller, before the first connection to a host."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+from ansible.errors import AnsibleError, AnsibleTemplatePluginError, AnsibleUndefinedVariable
+from ansible.parsing.vault import AnsibleVaultError
+from ansible.plugins.action import ActionBase
+from ansible_collections.barehost.django.plugins.module_utils import _input, _input_rules
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+# The collection's root: plugins/action/ is two levels below it, in the repository as in an installed artifact.
+ROOT = Path(__file__).parents[2]
+# Facts that roles set while they run, shared by all of them: values that refer to them cannot be judged yet.
+RUN_FACTS = frozenset({"stack_info", "stack_secrets"})
+MAX_REASON = 200
+UNDEFINED_NAME = re.compile(r"'([A-Za-z_]\w*)' is undefined")
+WORD = re.compile(r"[A-Za-z_]\w*")
+
+
+class SpecLoader(yaml.SafeLoader):
+    """Plain YAML that also knows `!unsafe`, which keeps Ansible from templating the default in a spec."""
+
+
+SpecLoader.add_constructor("!unsafe", lambda _loader, node: node.value)
+
+
+def read_yaml(file: Path) -> dict[str, Any]:
+    """Read a YAML file that holds a dictionary, or nothing."""
+    return dict(yaml.load(file.read_text(encoding="utf-8"), Loader=SpecLoader) or {})  # noqa: S506 - a safe loader
+
+
+def assigned_names(tasks: object) -> set[str]:
+    """Return the names that tasks give values to: after a first play they are there, and are nobody's misspelling."""
+    names: set[str] = set()
+    for task in tasks if isinstance(tasks, list) else []:
+        names.update(key for key in [task.get("register")] if key)
+        names.update(task.get("ansible.builtin.set_fact") or {})
+        for section in ("block", "rescue", "always"):
+            names |= assigned_names(task.get(section))
+    return names
+
+
+def load_known(root: Path) -> _input.Known:
+    """Read what every role of the collection declares."""
+    specs: dict[str, Any] = {}
+    internal = set(RUN_FACTS)
+    for file in sorted(root.glob("roles/*/meta/argument_specs.yml")):
+        role = file.parents[1]
+        specs[role.name] = read_yaml(file)
+        # A role's own constants (vars/) and undocumented wiring are not the user's, but they are no misspellings.
+        for extra in [*role.glob("vars/*.yml"), *role.glob("defaults/*.yml")]:
+            internal.update(read_yaml(extra))
+        for tasks in role.glob("tasks/*.yml"):
+            internal.update(assigned_names(yaml.load(tasks.read_text(encoding="utf-8"), Loader=SpecLoader)))  # noqa: S506
+    return _input.build_known(specs, sorted(internal))
+
+
+def load_renamed(root: Path) -> dict[str, dict[str, str]]:
+    """Read the variables that had another name in an earlier version."""
+    file = root / "meta" / "renamed_variables.yml"
+    if not file.is_file():
+        return {}
+    return {entry["old"]: entry for entry in read_yaml(file).get("renamed_variables") or []}
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """Walk from an error to what caused it."""
+    current: BaseException | None = error
+    while current is not None:
+        yield current
+        current = current.__cause__ or current.__context__
+
+
+def is_vault_error(error: BaseException) -> bool:
+    """Whether a value could not be decrypted; the text is asked too, since a wrapped error may lose its class."""
+    return any(
+        isinstance(cause, AnsibleVaultError) or "vault secret" in str(cause) or "Decryption failed" in str(cause)
+        for cause in causes(error)
+    )
+
+
+def words(value: object) -> set[str]:
+    """Return every identifier in the strings of a raw value."""
+    if isinstance(value, str):
+        return set(WORD.findall(value))
+    if isinstance(value, dict):
+        return {word for item in value.values() for word in words(item)}
+    if isinstance(value, (list, tuple)):
+        return {word for item in value for word in words(item)}
+    return set()
+
+
+def closure(name: str, task_vars: Mapping[str, Any]) -> set[str]:
+    """Return every word that a variable's templates lead to, through other variables."""
+    seen: set[str] = set()
+    pending = {name}
+    while pending:
+        current = pending.pop()
+        seen.add(current)
+        if current in task_vars and current not in ("hostvars", "vars"):
+            pending |= words(task_vars[current]) - seen
+    return seen
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no type information
+    """Report every problem of the inventory at once."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+    _supports_check_mode = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Run one of the two checks: that hosts are matched, or that the variables are right."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        variables = task_vars or {}
+        _validation, args = self.validate_argument_spec(
+            argument_spec={
+                "require_hosts": {"type": "str"},
+                "allowed_variables": {"type": "list", "elements": "str", "default": []},
+            },
+        )
+        if args["require_hosts"] is not None:
+            problems, message = self._host_problems(args["require_hosts"], variables)
+        else:
+            problems, message = self._variable_problems(args["allowed_variables"], variables)
+        result.update(changed=False, problems=problems, msg=_input.summary(problems) if problems else message)
+        if problems:
+            result["failed"] = True
+        return result
+
+    def _host_problems(self, pattern: str, task_vars: Mapping[str, Any]) -> tuple[list[str], str]:
+        groups = task_vars.get("groups", {})
+        matched = _input.pattern_hosts(pattern, groups, task_vars.get("ansible_play_hosts_all", []))
+        if matched:
+            return [], f"{len(matched)} hosts match '{pattern}'"
+        limit = task_vars.get("ansible_limit")
+        inventory = ", ".join(str(source) for source in task_vars.get("ansible_inventory_sources") or []) or "none"
+        without_limit = _input.pattern_hosts(pattern, groups, groups.get("all", []))
+        if limit and without_limit:
+            advice = f"--limit '{limit}' leaves out {', '.join(without_limit)}"
+        else:
+            advice = f"inventory read: {inventory}; groups in it: {_group_names(groups)}"
+        return [f"no host matches '{pattern}' ({advice})"], ""
+
+    def _variable_problems(self, allowed: list[str], task_vars: Mapping[str, Any]) -> tuple[list[str], str]:
+        known = load_known(ROOT)
+        if not known.options:
+            msg = f"no argument specs found under {ROOT / 'roles'}: the collection is not installed completely"
+            raise AnsibleError(msg)
+        problems = _input.unknown_variables(list(task_vars), known, allowed, load_renamed(ROOT))
+        problems += self._missing(known, task_vars)
+        values, found = self._resolve(known, task_vars)
+        for name, sentences in found.items():
+            leads_to = closure(name, task_vars) - {name}
+            # What only passes on another variable's fault says nothing new. A value that collects variables by a
+            # pattern may do so as well, and each of those is looked at by itself.
+            if not leads_to & {"varnames", *found}:
+                problems += sentences
+        problems += _input_rules.rule_problems(values)
+        return problems, f"{len(values)} variables checked"
+
+    def _resolve(
+        self,
+        known: _input.Known,
+        task_vars: Mapping[str, Any],
+    ) -> tuple[dict[str, Any], dict[str, list[str]]]:
+        """Template every variable of ours: the good values, and the problems by name."""
+        values: dict[str, Any] = {}
+        found: dict[str, list[str]] = {}
+        for name, spec in known.options.items():
+            if name not in task_vars:
+                continue
+            try:
+                value = self._templar.template(task_vars[name])
+            except AnsibleError as error:
+                sentences = self._template_problems(name, error, known, task_vars)
+            else:
+                sentences = _input.shape_problems(name, value, spec)
+                if not sentences:
+                    values[name] = value
+            if sentences:
+                found[name] = sentences
+        return values, found
+
+    def _missing(self, known: _input.Known, task_vars: Mapping[str, Any]) -> list[str]:
+        """Name required options of the roles of this play: only their defaults are there to be looked at."""
+        roles = {str(role).rsplit(".", 1)[-1] for role in task_vars.get("ansible_play_role_names", [])}
+        return [
+            f"{name} is required and not set: {str(spec.get('description', '')).strip()}"
+            for name, spec in known.options.items()
+            if spec.get("required") and known.owners[name] in roles and name not in task_vars
+        ]
+
+    def _template_problems(
+        self,
+        name: str,
+        error: AnsibleError,
+        known: _input.Known,
+        task_vars: Mapping[str, Any],
+    ) -> list[str]:
+        """Explain why a value cannot be resolved, without the value: it may be a password with braces in it."""
+        if is_vault_error(error):
+            return [f"{name} cannot be decrypted: the vault password is wrong or missing (--vault-password-file)"]
+        chain = list(causes(error))
+        failed = next((cause for cause in chain if isinstance(cause, AnsibleTemplatePluginError)), None)
+        if failed:
+            secret = _input.is_secret(name, known.options[name])
+            reason = "not shown" if secret else " ".join(str(failed).split())[:MAX_REASON]
+            return [f"{name} cannot be resolved, a lookup or filter in it fails: {reason}"]
+        if not any(isinstance(cause, AnsibleUndefinedVariable) for cause in chain):
+            problem = "a value that contains {{ or {% is read as a template"
+            return [f"{name} cannot be templated: {problem}; correct it, or mark it !unsafe (value not shown)"]
+        undefined = [found for cause in chain for found in UNDEFINED_NAME.findall(str(cause))]
+        if undefined:
+            return [
+                f"{name} refers to '{missing}', which is not defined anywhere{_near(missing, known, task_vars)}"
+                for missing in dict.fromkeys(undefined)
+                if not _comes_later(missing, known)
+            ]
+        missing_words = {word for word in closure(name, task_vars) if word not in task_vars or word == "ansible_facts"}
+        if any(_comes_later(word, known) for word in missing_words):
+            return []
+        return [f"{name} refers to something that is not defined: compare the names in its template"]
+
+
+def _comes_later(name: str, known: _input.Known) -> bool:
+    """Whether a name only gets its value during the run: facts, results of roles, options of roles not in this play."""
+    if name in RUN_FACTS or name in known.options or name in known.internal or name.startswith("ansible_"):
+        return True
+    role = known.role_of(name)
+    return role is not None and name.startswith(f"{role}__")
+
+
+def _near(name: str, known: _input.Known, task_vars: Mapping[str, Any]) -> str:
+    near = _input.nearest(name, [*known.options, *task_vars], 0.8)
+    return f": did you mean {near}?" if near else ""
+
+
+def _group_names(groups: Mapping[str, Any]) -> str:
+    return ", ".join(sorted(str(group) for group in groups if groups[group])) or "none with a host"

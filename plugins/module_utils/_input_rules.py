@@ -1,0 +1,191 @@
+# Copyright: (c) 2026, The barehost authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a value of the right type can still get wrong: names, domains, keys, paths, characters.
+
+Each rule takes the resolved values (name -> value) and returns sentences; a value that is not there is not judged.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.barehost.django.plugins.module_utils import _dotenv
+
+STACK_NAME = re.compile(r"[a-z][a-z0-9_-]{1,30}")
+HOST_LABEL = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)")
+MAX_HOSTNAME = 253
+MAX_PORT = 65535
+SECRET_KEY_LENGTH = 50
+# A random key of 50 characters has about 30 different ones; Django itself warns below 5.
+SECRET_KEY_VARIETY = 10
+PLACEHOLDERS = (
+    "django-insecure-",
+    "changeme",
+    "change-me",
+    "change_me",
+    "change me",
+    "replace-me",
+    "replace_me",
+    "tu_clave",
+    "tu-clave",
+    "tu clave",
+    "your-secret",
+    "your_secret",
+    "your secret",
+    "placeholder",
+    "insecure",
+    "secret_key",
+    "secret-key",
+    "secretkey",
+    "clave_secreta",
+    "not-so-secret",
+    "password",
+)
+Rule = Callable[[Mapping[str, Any]], list[str]]
+
+
+def stack_name_problems(values: Mapping[str, Any]) -> list[str]:
+    """Judge the name that becomes a directory, a Compose project and an image name."""
+    name = values.get("stack_name")
+    if not isinstance(name, str) or STACK_NAME.fullmatch(name):
+        return []
+    near = re.sub(r"[^a-z0-9_-]+", "-", name.lower()).strip("-_")[:31]
+    hint = f", for example '{near}'" if STACK_NAME.fullmatch(near) else ""
+    return [f"stack_name '{name}' is not usable: 2 to 31 of a-z, 0-9, _ and -, a letter first{hint}"]
+
+
+def domain_problem(domain: str) -> str | None:
+    """Say what is wrong with a host name or IP address that may carry a port, or None."""
+    if "://" in domain:
+        return "leave out the scheme, it belongs in stack_scheme"
+    if "/" in domain or "@" in domain or re.search(r"\s", domain):
+        return "only a host name or an IP address is meant, with an optional :port"
+    host, port = _split_port(domain)
+    if port is not None and not (re.fullmatch(r"[0-9]{1,5}", port) and 1 <= int(port) <= MAX_PORT):
+        return f"the port must be a number from 1 to {MAX_PORT}"
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return _hostname_problem(host)
+    return None
+
+
+def _split_port(domain: str) -> tuple[str, str | None]:
+    bracketed = re.fullmatch(r"\[([^\]]*)\](?::(.*))?", domain)
+    if bracketed:
+        return bracketed.group(1), bracketed.group(2)
+    if domain.count(":") > 1:
+        # A bare IPv6 address: the colons are its own.
+        return domain, None
+    host, colon, port = domain.partition(":")
+    return host, (port if colon else None)
+
+
+def _hostname_problem(host: str) -> str | None:
+    labels = host.rstrip(".").split(".")
+    if not host or len(host) > MAX_HOSTNAME:
+        return f"a host name has 1 to {MAX_HOSTNAME} characters"
+    bad = [label for label in labels if not HOST_LABEL.fullmatch(label)]
+    if bad:
+        return f"'{bad[0]}' is not a part of a host name: letters, digits and inner hyphens, at most 63"
+    if labels[-1].isdigit():
+        return "it is neither a valid IP address nor a host name"
+    return None
+
+
+def stack_domain_problems(values: Mapping[str, Any]) -> list[str]:
+    """Judge the name under which the stack is reached."""
+    domain = values.get("stack_domain")
+    problem = domain_problem(domain) if isinstance(domain, str) else None
+    return [f"stack_domain '{domain}' is not usable: {problem}"] if problem else []
+
+
+def secret_key_problems(values: Mapping[str, Any]) -> list[str]:
+    """Judge a SECRET_KEY that the inventory brings; an empty one is generated on the host and needs no judging."""
+    key = values.get("django_secret_key")
+    if not isinstance(key, str) or not key:
+        return []
+    advice = "leave it out to have one generated and kept on the host, or give 50 random characters or more"
+    found = next((p for p in PLACEHOLDERS if p in key.lower()), None)
+    if found:
+        return [f"django_secret_key is a placeholder (it contains '{found}'): {advice}"]
+    if len(key) < SECRET_KEY_LENGTH:
+        return [f"django_secret_key has {len(key)} characters, fewer than {SECRET_KEY_LENGTH}: {advice}"]
+    if len(set(key)) < SECRET_KEY_VARIETY or key in (key + key)[1:-1]:
+        return [f"django_secret_key repeats itself ({len(set(key))} different characters): {advice}"]
+    return []
+
+
+def debug_problems(values: Mapping[str, Any]) -> list[str]:
+    """Refuse DEBUG outside development: it prints settings and source to every visitor."""
+    environment = str(values.get("stack_environment") or "production")
+    on = str(values.get("django_debug", False)).lower() in ("true", "yes", "on", "1", "t", "y")
+    if not on or environment == "development":
+        return []
+    advice = "turn it off, or say stack_environment: development where nobody but developers can reach the stack"
+    return [f"django_debug is on in a {environment} inventory: {advice}"]
+
+
+def source_problems(values: Mapping[str, Any]) -> list[str]:
+    """Look for the application on the controller, and for its Dockerfile."""
+    source = values.get("django_source_path")
+    if not isinstance(source, str) or not source:
+        return []
+    path = Path(source).expanduser().resolve()
+    if not path.is_dir():
+        return [f"django_source_path '{path}' is not a directory on the controller: name the folder of the application"]
+    dockerfile = str(values.get("django_dockerfile") or "Dockerfile")
+    if not (path / dockerfile).is_file():
+        advice = "add one, or name it in django_dockerfile, relative to the source path"
+        return [f"django_source_path '{path}' has no {dockerfile}: {advice}"]
+    return []
+
+
+def password_problems(values: Mapping[str, Any]) -> list[str]:
+    """Refuse passwords that do not survive the files and the SQL they pass through."""
+    problems = []
+    root = values.get("mysql_root_password")
+    # The official entrypoint pastes it raw into SQL: a quote aborts the first init and leaves root without password.
+    if isinstance(root, str) and re.search(r"['\\]", root):
+        problems.append(
+            "mysql_root_password contains ' or \\, which the MySQL image cannot take at its first start: "
+            "use another character (value not shown)"
+        )
+    for name, value in sorted(values.items()):
+        secret = name.endswith("_password") or name == "django_secret_key"
+        if secret and isinstance(value, str) and re.search(r"[\x00-\x1f\x7f]", value):
+            problems.append(
+                f"{name} contains a line break or another control character, which no password file keeps: "
+                "remove it (value not shown; a block with | adds a line break, |- does not)"
+            )
+    return problems
+
+
+def environment_problems(values: Mapping[str, Any]) -> list[str]:
+    """Refuse what the .env file cannot carry to the application, by name and never by value."""
+    env = values.get("django_env")
+    problems = [f"django_env.{problem}" for problem in _dotenv.problems(env)] if isinstance(env, Mapping) else []
+    key = values.get("django_secret_key")
+    if isinstance(key, str) and key and not re.search(r"[\x00-\x1f\x7f]", key):
+        problems += _dotenv.problems({"django_secret_key": key})
+    return problems
+
+
+RULES: tuple[Rule, ...] = (
+    stack_name_problems,
+    stack_domain_problems,
+    secret_key_problems,
+    debug_problems,
+    source_problems,
+    password_problems,
+    environment_problems,
+)
+
+
+def rule_problems(values: Mapping[str, Any]) -> list[str]:
+    """Apply every rule."""
+    return [problem for rule in RULES for problem in rule(values)]

@@ -1,0 +1,148 @@
+# Copyright: (c) 2026, The barehost authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What `stack_info` found on several hosts, as one screen for a person or one document for a program."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+SECTIONS = ("host", "engine", "ports", "stack")
+COLUMNS = ("service", "state", "health", "restarts", "started", "image")
+MEGABYTES_IN_GIGABYTE = 1024
+# One or two restarts are a slow start; more of them are a service that keeps dying and is called running in between.
+RESTARTS_WORTH_A_WORD = 3
+
+OK, ATTENTION, ABSENT, UNREACHABLE = "ok", "attention", "absent", "unreachable"
+
+
+def service_problems(services: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Name what is wrong with the services, worst first for each."""
+    problems = []
+    for name, service in sorted(services.items()):
+        state, health = service.get("state") or "unknown", service.get("health") or ""
+        if state != "running":
+            problems.append(f"{name} is {state}")
+        elif health not in ("", "healthy", "none"):
+            problems.append(f"{name} is {health}")
+        if service.get("oom_killed"):
+            problems.append(f"{name} was killed for lack of memory")
+        if int(service.get("restarts") or 0) >= RESTARTS_WORTH_A_WORD:
+            problems.append(f"{name} was restarted {service['restarts']} times")
+    return problems
+
+
+def assess(info: Mapping[str, Any] | None) -> tuple[str, list[str]]:
+    """Judge one host: a word for programs and the reasons for it."""
+    if not info:
+        return UNREACHABLE, ["nothing is known about it: it did not answer"]
+    engine, stack = info.get("engine") or {}, info.get("stack") or {}
+    if not engine.get("present"):
+        return ABSENT, ["no Docker engine answers"]
+    if not stack.get("present"):
+        return ABSENT, [f"no stack in {stack.get('dir', 'its directory')}"]
+    problems = service_problems(stack.get("services") or {})
+    if not stack.get("release"):
+        problems.insert(0, "no release is recorded")
+    if not stack.get("services"):
+        problems.append("no container of the stack is there")
+    return (ATTENTION if problems else OK), problems
+
+
+def document(hosts: Mapping[str, Mapping[str, Any] | None]) -> dict[str, Any]:
+    """Return the document for programs; Ansible's own keys of a result are left out."""
+    found = {}
+    for name, info in hosts.items():
+        verdict, problems = assess(info)
+        sections = {key: (info or {}).get(key) for key in SECTIONS if key in (info or {})}
+        found[name] = {"verdict": verdict, "problems": problems, **sections}
+    return {"hosts": found}
+
+
+def render_json(hosts: Mapping[str, Mapping[str, Any] | None]) -> str:
+    """Return the document in one line, so that it can be picked out of a run's output."""
+    return json.dumps(document(hosts), sort_keys=True, ensure_ascii=False)
+
+
+def render_text(hosts: Mapping[str, Mapping[str, Any] | None]) -> str:
+    """Return the screen for a person."""
+    return "\n\n".join("\n".join(_host_lines(name, info)) for name, info in hosts.items()) or "no host"
+
+
+def _host_lines(name: str, info: Mapping[str, Any] | None) -> list[str]:
+    verdict, problems = assess(info)
+    lines = [f"{name}: {verdict}" + (f" - {'; '.join(problems)}" if problems else "")]
+    if not info:
+        return lines
+    lines += [f"  {label:<8} {text}" for label, text in _facts(info) if text]
+    stack = info.get("stack") or {}
+    if stack.get("services"):
+        rows = [_service_row(service, values) for service, values in sorted(stack["services"].items())]
+        lines += ["", *(f"  {line}" for line in table(COLUMNS, rows))]
+    return lines
+
+
+def _facts(info: Mapping[str, Any]) -> list[tuple[str, str]]:
+    host, engine, stack = (info.get(key) or {} for key in ("host", "engine", "stack"))
+    return [
+        ("host", _join([(host.get("os") or {}).get("pretty_name"), _size(host), host.get("architecture")])),
+        ("engine", _engine(engine)),
+        ("stack", f"{stack['name']} in {stack['dir']}" if stack.get("present") else ""),
+        ("release", _release(stack.get("release") or {})),
+        ("ports", _join([_port(port) for port in info.get("ports") or []])),
+    ]
+
+
+def _join(parts: Sequence[Any]) -> str:
+    return ", ".join(str(part) for part in parts if part)
+
+
+def _size(host: Mapping[str, Any]) -> str:
+    return f"{host['cpus']} CPUs, {_gigabytes(host['memory_mb'])} memory" if "cpus" in host else ""
+
+
+def _gigabytes(megabytes: float) -> str:
+    return f"{megabytes / MEGABYTES_IN_GIGABYTE:.1f} GiB"
+
+
+def _engine(engine: Mapping[str, Any]) -> str:
+    if not engine.get("present"):
+        return "none"
+    free = engine.get("root_free_mb")
+    return _join(
+        [
+            f"Docker {engine.get('version')}",
+            f"Compose {engine['compose_version']}" if engine.get("compose_version") else "no Compose",
+            f"{_gigabytes(free)} free in {engine.get('root_dir')}" if free is not None else "",
+        ]
+    )
+
+
+def _release(release: Mapping[str, Any]) -> str:
+    if not release:
+        return ""
+    revision = release.get("git_revision")
+    git = f"git {revision}" if revision else ""
+    return _join([release.get("id"), git, release.get("created"), release.get("image")])
+
+
+def _port(port: Mapping[str, Any]) -> str:
+    owner = port.get("container") or port.get("process")
+    return f"{port.get('port')} ({owner})" if owner else str(port.get("port"))
+
+
+def _service_row(name: str, values: Mapping[str, Any]) -> list[str]:
+    # The engine gives fractions of a second that nobody reads.
+    started = str(values.get("started") or "-")[:19]
+    restarts = str(values.get("restarts") or 0)
+    state, health = str(values.get("state")), str(values.get("health") or "-")
+    return [name, state, health, restarts, started, str(values.get("image"))]
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Align columns by their longest entry."""
+    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
+    return ["  ".join(row[i].ljust(width) for i, width in enumerate(widths)).rstrip() for row in [head, *rows]]

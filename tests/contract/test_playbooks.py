@@ -1,0 +1,93 @@
+# Copyright: (c) 2026, The barehost authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Playbooks are operator verbs: short, called by full names, and never a silent success."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import repo
+from role_docs import load_yaml
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MAX_PLAYBOOK_LINES = 40
+VERBS = {"site", "bootstrap", "deploy", "verify", "status", "superuser", "uninstall"}
+# Not a verb: what every other playbook imports first.
+GUARD = "require_hosts"
+LATER_VERBS = {"rollback", "backup", "restore", "unlock"}
+PLAYBOOKS = sorted((repo.ROOT / "playbooks").glob("*.yml"))
+every_playbook = pytest.mark.parametrize("playbook", PLAYBOOKS, ids=[path.stem for path in PLAYBOOKS])
+
+
+def plays(playbook: Path) -> list[dict[str, Any]]:
+    """Return the plays of a playbook."""
+    return list(load_yaml(playbook))
+
+
+def test_the_verbs_are_the_ones_of_the_design() -> None:
+    names = {path.stem for path in PLAYBOOKS} - {GUARD}
+    assert names >= VERBS
+    assert names <= VERBS | LATER_VERBS
+
+
+@every_playbook
+def test_a_name_is_a_word_that_a_full_name_can_end_in(playbook: Path) -> None:
+    # With a hyphen in it barehost.django.<name> would not be found, and no linter says so.
+    assert re.fullmatch(r"[a-z][a-z0-9_]*", playbook.stem)
+
+
+@every_playbook
+def test_a_playbook_fits_a_screen(playbook: Path) -> None:
+    assert len(playbook.read_text().splitlines()) <= MAX_PLAYBOOK_LINES
+
+
+@every_playbook
+def test_everything_is_called_by_its_full_name(playbook: Path) -> None:
+    problems = []
+    for play in plays(playbook):
+        if "hosts" not in play:
+            problems += [
+                key for key in play if key.endswith("import_playbook") and key != "ansible.builtin.import_playbook"
+            ]
+            continue
+        roles = [role["role"] if isinstance(role, dict) else role for role in play.get("roles") or []]
+        actions = [action for task in repo.tasks_in([play]) for action in repo.action_of(task)]
+        problems += [name for name in [*roles, *actions] if name.count(".") < 2]
+    assert problems == []
+
+
+@every_playbook
+def test_facts_are_not_gathered(playbook: Path) -> None:
+    # preflight looks at the inventory first, before any host is connected to, and at the host in one call.
+    assert [play["name"] for play in plays(playbook) if "hosts" in play and play.get("gather_facts") is not False] == []
+
+
+def test_the_guard_looks_for_hosts_in_a_play_that_always_runs() -> None:
+    (guard,) = plays(repo.ROOT / "playbooks" / f"{GUARD}.yml")
+    # With --limit an implicit localhost takes no part, and with an empty inventory nothing but it does.
+    assert guard["hosts"] == "all:localhost"
+    (task,) = guard["tasks"]
+    assert task["run_once"] is True
+    assert task["barehost.django.input_check"]["require_hosts"]
+
+
+@every_playbook
+def test_hosts_that_match_nothing_are_an_error(playbook: Path) -> None:
+    """Ansible itself ends with 0 then."""
+    content = plays(playbook)
+    patterns = {play["hosts"] for play in content if "hosts" in play}
+    if playbook.stem == GUARD or not patterns:
+        return
+    (guard,) = plays(repo.ROOT / "playbooks" / f"{GUARD}.yml")
+    assert content[0].get("ansible.builtin.import_playbook") == f"barehost.django.{GUARD}"
+    assert patterns == {guard["tasks"][0]["barehost.django.input_check"]["require_hosts"]}
+
+
+@every_playbook
+def test_nothing_depends_on_where_a_playbook_lies(playbook: Path) -> None:
+    # playbook_dir is another one when a playbook is called by its full name.
+    assert "playbook_dir" not in playbook.read_text()

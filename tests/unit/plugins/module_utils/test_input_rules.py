@@ -1,0 +1,153 @@
+# Copyright: (c) 2026, The barehost authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Values of the right type that still cannot work."""
+
+from __future__ import annotations
+
+import string
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from ansible_collections.barehost.django.plugins.module_utils import _input_rules as rules
+from hypothesis import given
+from hypothesis import strategies as st
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+GOOD_KEY = "aZ3kQ9wE7rT1yU5iO2pL8mN4bV6cX0sD-fG_hJ=kA+qW.eR(tY)"
+
+
+@pytest.mark.parametrize("name", ["ab", "demo", "my-app_2", "a" * 31])
+def test_good_stack_names(name: str) -> None:
+    assert rules.rule_problems({"stack_name": name}) == []
+
+
+@pytest.mark.parametrize("name", ["", "a", "1app", "-app", "My App", "añb", "a" * 32, "app\n", "a/b", "a.b"])
+def test_bad_stack_names(name: str) -> None:
+    (problem,) = rules.rule_problems({"stack_name": name})
+    assert problem.startswith(f"stack_name '{name}' is not usable")
+
+
+def test_a_stack_name_that_can_be_corrected_is() -> None:
+    assert "for example 'my-app'" in rules.stack_name_problems({"stack_name": "My App"})[0]
+
+
+@pytest.mark.parametrize(
+    "domain",
+    [
+        "localhost", "example.org", "a.b.example.org", "example.org:8080", "127.0.0.1", "127.0.0.1:8080", "::1",
+        "[::1]",
+        "[2001:db8::1]:443", "xn--maana-pta.example", "3com.example", "example.org.",
+    ],
+)  # fmt: skip
+def test_good_domains(domain: str) -> None:
+    assert rules.domain_problem(domain) is None
+
+
+@pytest.mark.parametrize(
+    ("domain", "part"),
+    [
+        ("https://example.org", "scheme"),
+        ("example.org/path", "only a host name"),
+        ("user@example.org", "only a host name"),
+        ("exa mple.org", "only a host name"),
+        ("example.org:99999", "port"),
+        ("example.org:", "port"),
+        ("example.org:http", "port"),
+        ("my_app.example.org", "'my_app'"),
+        ("-a.example.org", "'-a'"),
+        ("a..b", "''"),
+        ("*.example.org", "'*'"),
+        ("mañana.example", "'mañana'"),
+        ("300.1.1.1", "neither"),
+        ("[::1", "'[::1'"),
+        ("", "1 to 253"),
+        (".".join(["a" * 60] * 5), "1 to 253"),
+    ],
+)
+def test_bad_domains(domain: str, part: str) -> None:
+    (problem,) = rules.rule_problems({"stack_domain": domain})
+    assert part in problem
+
+
+@pytest.mark.parametrize("key", ["", GOOD_KEY])
+def test_good_or_absent_keys(key: str) -> None:
+    assert rules.secret_key_problems({"django_secret_key": key}) == []
+
+
+@pytest.mark.parametrize(
+    ("key", "part"),
+    [
+        ("django-insecure-" + GOOD_KEY, "placeholder"),
+        ("tu_clave_secreta_muy_larga_y_compleja_aqui", "placeholder"),
+        ("CHANGEME" * 10, "placeholder"),
+        (GOOD_KEY[:49], "49 characters"),
+        ("ab" * 30, "repeats itself"),
+        ("abcdefghijklmno" * 4, "repeats itself"),
+        ("x" * 60, "repeats itself"),
+    ],
+)
+def test_bad_keys_are_refused_and_not_shown(key: str, part: str) -> None:
+    (problem,) = rules.rule_problems({"django_secret_key": key})
+    assert part in problem
+    assert key not in problem
+
+
+@given(st.text(alphabet=string.ascii_letters + string.digits, min_size=50, max_size=64))
+def test_no_key_is_ever_shown(key: str) -> None:
+    assert all(key not in problem for problem in rules.rule_problems({"django_secret_key": key}))
+
+
+@pytest.mark.parametrize("debug", [True, "true", "Yes", 1])
+def test_debug_is_refused_in_production_only(debug: object) -> None:
+    (problem,) = rules.rule_problems({"django_debug": debug})
+    assert "production inventory" in problem
+    assert rules.rule_problems({"django_debug": debug, "stack_environment": "staging"})
+    assert rules.rule_problems({"django_debug": debug, "stack_environment": "development"}) == []
+    assert rules.rule_problems({"django_debug": False}) == []
+
+
+def test_the_application_must_be_there_with_its_dockerfile(tmp_path: Path) -> None:
+    (problem,) = rules.rule_problems({"django_source_path": str(tmp_path / "nowhere")})
+    assert f"'{tmp_path}/nowhere' is not a directory" in problem
+    (problem,) = rules.rule_problems({"django_source_path": str(tmp_path)})
+    assert "has no Dockerfile" in problem
+    (tmp_path / "deploy").mkdir()
+    (tmp_path / "deploy" / "Dockerfile").touch()
+    values = {"django_source_path": str(tmp_path), "django_dockerfile": "deploy/Dockerfile"}
+    assert rules.rule_problems(values) == []
+    assert rules.rule_problems({"django_source_path": ""}) == []
+
+
+@pytest.mark.parametrize("password", ["it's", "back\\slash"])
+def test_root_passwords_that_break_the_entrypoint(password: str) -> None:
+    (problem,) = rules.rule_problems({"mysql_root_password": password})
+    assert "mysql_root_password" in problem
+    assert password not in problem
+    assert rules.rule_problems({"mysql_password": password}) == []
+
+
+def test_a_password_with_a_line_break_is_refused_by_name() -> None:
+    (problem,) = rules.rule_problems({"redis_password": "hush\n"})
+    assert problem.startswith("redis_password contains a line break")
+    assert "hush" not in problem
+
+
+@pytest.mark.parametrize(
+    ("env", "part"),
+    [
+        ({"MY NAME": "x"}, "django_env.MY NAME"),
+        ({"A": "hush\x07"}, "django_env.A"),
+        ({"A": ["hush"]}, "django_env.A"),
+        ({"COMPOSE_FILE": "hush"}, "django_env.COMPOSE_FILE"),
+    ],
+)
+def test_what_the_env_file_cannot_carry_is_refused_by_name(env: dict[str, Any], part: str) -> None:
+    (problem,) = rules.rule_problems({"django_env": env})
+    assert part in problem
+    assert "hush" not in problem
+
+
+def test_ordinary_environment_values_pass() -> None:
+    assert rules.rule_problems({"django_env": {"A": "p$ab 'x' \"y\" \\ ñ", "B": 3, "C": True}}) == []

@@ -1,0 +1,115 @@
+# Copyright: (c) 2026, The barehost authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The screen and the document of `status`."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any
+
+from ansible_collections.barehost.django.plugins.module_utils import _status
+
+SERVICE = {
+    "state": "running",
+    "health": "healthy",
+    "image": "mysql:9.7",
+    "restarts": 0,
+    "started": "2026-11-24T03:00:00.123456789Z",
+    "oom_killed": False,
+}
+INFO: dict[str, Any] = {
+    "changed": False,
+    "host": {
+        "os": {"id": "debian", "version_id": "13", "pretty_name": "Debian GNU/Linux 13 (trixie)"},
+        "memory_mb": 7936,
+        "cpus": 2,
+        "architecture": "x86_64",
+        "python_version": "3.13.5",
+    },
+    "engine": {
+        "present": True,
+        "version": "26.1.5",
+        "compose_version": "2.26.1",
+        "root_dir": "/var/lib/docker",
+        "root_free_mb": 51200,
+    },
+    "ports": [{"port": 80, "process": "docker-proxy", "container": "demo-nginx-1"}],
+    "stack": {
+        "name": "demo",
+        "dir": "/opt/demo",
+        "present": True,
+        "release": {
+            "id": "0123456789ab",
+            "created": "2026-11-24T03:00:00Z",
+            "git_revision": "abc1234",
+            "image": "demo/app:0123456789ab",
+        },
+        "services": {"mysql": SERVICE, "worker": {**SERVICE, "health": "", "image": "demo/app:0123456789ab"}},
+    },
+}
+
+
+def changed(**services: dict[str, Any]) -> dict[str, Any]:
+    info = copy.deepcopy(INFO)
+    for name, values in services.items():
+        info["stack"]["services"][name].update(values)
+    return info
+
+
+def test_a_stack_that_serves_is_one_screen() -> None:
+    assert _status.render_text({"web1": INFO}) == "\n".join(  # noqa: FLY002 - a line of the screen is a line here
+        [
+            "web1: ok",
+            "  host     Debian GNU/Linux 13 (trixie), 2 CPUs, 7.8 GiB memory, x86_64",
+            "  engine   Docker 26.1.5, Compose 2.26.1, 50.0 GiB free in /var/lib/docker",
+            "  stack    demo in /opt/demo",
+            "  release  0123456789ab, git abc1234, 2026-11-24T03:00:00Z, demo/app:0123456789ab",
+            "  ports    80 (demo-nginx-1)",
+            "",
+            "  service  state    health   restarts  started              image",
+            "  mysql    running  healthy  0         2026-11-24T03:00:00  mysql:9.7",
+            "  worker   running  -        0         2026-11-24T03:00:00  demo/app:0123456789ab",
+        ]
+    )
+
+
+def test_what_is_wrong_stands_in_the_first_line() -> None:
+    info = changed(worker={"state": "restarting", "restarts": 12, "oom_killed": True}, mysql={"health": "unhealthy"})
+    first = _status.render_text({"web1": info}).splitlines()[0]
+    assert first == (
+        "web1: attention - mysql is unhealthy; worker is restarting; worker was killed for lack of memory; "
+        "worker was restarted 12 times"
+    )
+
+
+def test_hosts_without_stack_engine_or_answer() -> None:
+    bare = {**INFO, "engine": {"present": False}, "stack": {"present": False, "dir": "/opt/demo", "services": {}}}
+    no_stack = {
+        **INFO,
+        "stack": {"present": False, "name": "demo", "dir": "/opt/demo", "release": None, "services": {}},
+    }
+    text = _status.render_text({"a": bare, "b": no_stack, "c": None})
+    assert "a: absent - no Docker engine answers" in text
+    assert "b: absent - no stack in /opt/demo" in text
+    assert "c: unreachable - nothing is known about it: it did not answer" in text
+
+
+def test_a_stack_without_release_needs_attention() -> None:
+    info = copy.deepcopy(INFO)
+    info["stack"].update(release=None, services={})
+    assert _status.assess(info) == ("attention", ["no release is recorded", "no container of the stack is there"])
+
+
+def test_the_document_is_one_line_with_all_hosts() -> None:
+    text = _status.render_json({"web1": INFO, "web2": None})
+    assert "\n" not in text
+    hosts = json.loads(text)["hosts"]
+    assert hosts["web1"]["verdict"] == "ok"
+    assert hosts["web1"]["stack"]["release"]["id"] == "0123456789ab"
+    assert set(hosts["web1"]) == {"verdict", "problems", "host", "engine", "ports", "stack"}
+    assert hosts["web2"] == {"verdict": "unreachable", "problems": ["nothing is known about it: it did not answer"]}
+
+
+def test_no_host_is_no_empty_screen() -> None:
+    assert _status.render_text({}) == "no host"

@@ -30,8 +30,12 @@ options:
     description: Name of the Compose project.
     type: str
     required: true
-  digests:
+  trees:
     description: Digest of each service's configuration files; a service with another digest is recreated.
+    type: dict
+    default: {}
+  files:
+    description: Digest of each configuration file; a service that reads one with another digest as its environment is recreated.
     type: dict
     default: {}
 """

@@ -20,7 +20,7 @@ OVERRIDE_FILE = "compose.override.yaml"
 LABEL_PROJECT = "com.docker.compose.project"
 LABEL_SERVICE = "com.docker.compose.service"
 LABEL_ONEOFF = "com.docker.compose.oneoff"
-LABEL_HASH = "com.docker.compose.config-hash"
+LABEL_DEFINITION = "barehost.django.definition"
 
 
 def compose_cmd(project_dir: str, files: Sequence[str], *args: str) -> list[str]:
@@ -81,7 +81,7 @@ class Container:
     service: str
     image_id: str
     image: str
-    config_hash: str
+    definition: str
     state: str
     health: str
     restarts: int
@@ -116,7 +116,7 @@ def parse_container(item: Mapping[str, Any]) -> Container:
         service=labels.get(LABEL_SERVICE, ""),
         image_id=item["Image"],
         image=config.get("Image", ""),
-        config_hash=labels.get(LABEL_HASH, ""),
+        definition=labels.get(LABEL_DEFINITION, ""),
         state=state["Status"],
         health=health.get("Status", ""),
         restarts=int(item.get("RestartCount", 0)),
@@ -145,16 +145,21 @@ def parse_image_ids(text: str) -> dict[str, str]:
     return ids
 
 
-def parse_images(text: str) -> dict[str, str]:
-    """Map each service in the answer of `docker compose config --format json` to its image."""
+@dataclass(frozen=True)
+class Wanted:
+    """What the Compose files ask for of one service."""
+
+    image: str
+    definition: str
+
+
+def parse_services(text: str) -> dict[str, Wanted]:
+    """Read the services in the answer of `docker compose config --format json`."""
     services = json.loads(text).get("services") or {}
-    return {name: service.get("image", "") for name, service in services.items()}
-
-
-def parse_hashes(text: str) -> dict[str, str]:
-    """Read `docker compose config --hash "*"`: one "service hash" a line."""
-    pairs = (line.split() for line in text.splitlines())
-    return {pair[0]: pair[1] for pair in pairs if len(pair) == 2}  # noqa: PLR2004 - a name and its hash
+    return {
+        name: Wanted(service.get("image", ""), (service.get("labels") or {}).get(LABEL_DEFINITION, ""))
+        for name, service in services.items()
+    }
 
 
 def normalize_reference(reference: str) -> str:

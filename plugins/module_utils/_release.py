@@ -44,11 +44,17 @@ def record_path(project_dir: str, release_id: str) -> Path:
     return Path(project_dir) / RELEASES / f"{check_id(release_id)}.json"
 
 
-def override_text(release_id: str, image: str, services: Sequence[str]) -> str:
-    """Return the Compose file that puts a release's image into its services; JSON is YAML too, and needs no library."""
-    content = {
-        "services": {name: {"image": image, "environment": {"RELEASE_ID": release_id}} for name in sorted(services)},
-    }
+def override_text(release_id: str, image: str, services: Sequence[str], static_root: str = "") -> str:
+    """Return the Compose file that puts a release's image into its services; JSON is YAML too, and needs no library.
+
+    With static_root the release's static files are mounted there: Django looks the hashed names up in their manifest,
+    and not every image has collected it.
+    """
+    service: dict[str, Any] = {"image": image, "environment": {"RELEASE_ID": release_id}}
+    if static_root:
+        mount = {"type": "bind", "source": f"./{STATIC}/{release_id}", "target": static_root, "read_only": True}
+        service["volumes"] = [{**mount, "bind": {"create_host_path": False}}]
+    content = {"services": {name: service for name in sorted(services)}}
     return json.dumps(content, indent=2, sort_keys=True) + "\n"
 
 

@@ -8,13 +8,17 @@ dictionaries can later be rendered for another orchestrator.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
 TIERS = ("data", "app", "edge")
-CONFIG_LABEL = "barehost.django.config"
+# What a container was made from. Compose has a hash of its own, but says another one in `config --hash` than it labels a
+# container with (2.26, with an env_file), and computes it anew in each major version, which would restart everything.
+DEFINITION_LABEL = "barehost.django.definition"
 TIER_LABEL = "barehost.django.tier"
 
 # Key of a service dictionary -> the types it may have. One list is the schema, the refusal and the documentation.
@@ -93,7 +97,10 @@ def _port(item: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _healthcheck(item: Mapping[str, Any]) -> dict[str, Any]:
-    check: dict[str, Any] = {"test": ["CMD", *item["command"]]}
+    if not item["command"]:
+        # Otherwise the image's own applies, which looks for a web server in a worker.
+        return {"disable": True}
+    check: dict[str, Any] = {"test": ["CMD", *(str(word) for word in item["command"])]}
     for key in ("interval", "timeout", "start_period"):
         if key in item:
             check[key] = f"{item[key]}s"
@@ -108,7 +115,7 @@ def _network_map(networks: Iterable[str], aliases: list[str]) -> dict[str, Any]:
 
 # Key of a service dictionary -> (key in Compose, how its value is said there), for all that is said in another way.
 _RENDER: dict[str, tuple[str, Callable[[Any], Any]]] = {
-    "command": ("command", list),
+    "command": ("command", lambda words: [str(word) for word in words]),
     "environment": ("environment", lambda env: {key: str(value) for key, value in env.items()}),
     "env_files": ("env_file", list),
     "volumes": ("volumes", lambda items: [_volume(item) for item in items]),
@@ -120,15 +127,22 @@ _RENDER: dict[str, tuple[str, Callable[[Any], Any]]] = {
 _NOT_COMPOSE = ("tier", "networks", "aliases", "config", "validate", "compose")
 
 
-def render_service(name: str, service: Mapping[str, Any], digest: str = "") -> dict[str, Any]:
-    """Say one service to Compose."""
-    check_service(name, service)
-    labels = {TIER_LABEL: service["tier"]}
+def content_digest(service: Mapping[str, Any], name: str, trees: Mapping[str, str], files: Mapping[str, str]) -> list[str]:
+    """Return the digests of all content that a service must be recreated for: Compose does not look into what is mounted."""
     config = service.get("config", {})
-    if digest and config.get("on_change", "recreate") == "recreate":
-        # Compose does not look into what is mounted: this label is what makes it recreate a service whose files changed.
-        labels[CONFIG_LABEL] = digest
-    rendered: dict[str, Any] = {"restart": "unless-stopped", "labels": labels}
+    own = [trees[name]] if name in trees and config.get("on_change", "recreate") == "recreate" else []
+    return own + [files.get(path, "") for path in service.get("env_files", [])]
+
+
+def render_service(
+    name: str,
+    service: Mapping[str, Any],
+    trees: Mapping[str, str] | None = None,
+    files: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """Say one service to Compose; trees and files are the digests of what it mounts and reads."""
+    check_service(name, service)
+    rendered: dict[str, Any] = {"restart": "unless-stopped"}
     for key, value in service.items():
         if key in _NOT_COMPOSE:
             continue
@@ -137,6 +151,9 @@ def render_service(name: str, service: Mapping[str, Any], digest: str = "") -> d
     rendered["networks"] = _network_map(service["networks"], service.get("aliases", []))
     rendered = escape(rendered)
     rendered.update(service.get("compose", {}))
+    content = [rendered, content_digest(service, name, trees or {}, files or {})]
+    definition = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+    rendered["labels"] = {**rendered.get("labels", {}), TIER_LABEL: service["tier"], DEFINITION_LABEL: definition}
     return rendered
 
 
@@ -159,17 +176,17 @@ def named_volumes(services: Mapping[str, Mapping[str, Any]]) -> list[str]:
 def render_project(
     services: Mapping[str, Mapping[str, Any]],
     name: str,
-    digests: Mapping[str, str] | None = None,
+    trees: Mapping[str, str] | None = None,
+    files: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Say a whole stack to Compose.
 
     The project name is fixed in the file: called from another directory, the same file must never mean new, empty volumes.
     """
-    known = digests or {}
     networks = sorted({network for service in services.values() for network in service.get("networks", [])})
     return {
         "name": name,
-        "services": {key: render_service(key, services[key], known.get(key, "")) for key in sorted(services)},
+        "services": {key: render_service(key, services[key], trees, files) for key in sorted(services)},
         "networks": {network: {} for network in networks},
         "volumes": {volume: {} for volume in named_volumes(services)},
     }

@@ -3,7 +3,7 @@
 """Bring services to what the Compose files say, and know the truth about what that takes.
 
 `docker compose up` reports neither what it is going to do nor, in JSON, what it did. So the decision is made here, from
-the labels of the containers that are there and the hashes of the services that should be, and Compose carries it out.
+the labels of the containers that are there and of the services that should be, and Compose carries it out.
 """
 
 from __future__ import annotations
@@ -43,8 +43,7 @@ class Step:
 class Snapshot:
     """What the files ask for and what the engine has, read at one moment."""
 
-    hashes: Mapping[str, str]
-    images: Mapping[str, str]  # service -> reference
+    services: Mapping[str, _compose.Wanted]
     image_ids: Mapping[str, str]  # reference -> id, for the images that are there
     containers: Sequence[_compose.Container]
 
@@ -58,10 +57,11 @@ def plan_service(service: str, snapshot: Snapshot) -> Step:
     containers = snapshot.of(service)
     if not containers:
         return Step(service, "create", "there is no container")
-    reference = _compose.normalize_reference(snapshot.images.get(service, ""))
+    wanted = snapshot.services[service]
+    reference = _compose.normalize_reference(wanted.image)
     wanted_image = snapshot.image_ids.get(reference, "")
     for container in containers:
-        if container.config_hash != snapshot.hashes.get(service, ""):
+        if container.definition != wanted.definition:
             return Step(service, "recreate", "its definition or the content of its files changed")
         if container.image_id != wanted_image:
             return Step(service, "recreate", f"its image {reference} changed")
@@ -73,16 +73,16 @@ def plan_service(service: str, snapshot: Snapshot) -> Step:
 
 def plan(services: Iterable[str], snapshot: Snapshot) -> list[Step]:
     """Decide about each service."""
-    unknown = sorted(set(services) - set(snapshot.hashes))
+    unknown = sorted(set(services) - set(snapshot.services))
     if unknown:
-        msg = f"no service {', '.join(unknown)} in the Compose files; known: {', '.join(sorted(snapshot.hashes))}"
+        msg = f"no service {', '.join(unknown)} in the Compose files; known: {', '.join(sorted(snapshot.services))}"
         raise UpError(msg)
     return [plan_service(service, snapshot) for service in services]
 
 
 def orphans(snapshot: Snapshot) -> list[_compose.Container]:
     """List the project's containers whose service is no longer in the files."""
-    return [c for c in snapshot.containers if c.service not in snapshot.hashes]
+    return [c for c in snapshot.containers if c.service not in snapshot.services]
 
 
 def describe(container: _compose.Container) -> str:
@@ -138,11 +138,10 @@ class Engine:
 
     def snapshot(self) -> Snapshot:
         """Read what the files ask for and what is there."""
-        hashes = _compose.parse_hashes(self.compose("config", "--hash", "*"))
-        images = _compose.parse_images(self.compose("config", "--format", "json"))
-        references = sorted({_compose.normalize_reference(image) for image in images.values()})
+        services = _compose.parse_services(self.compose("config", "--format", "json"))
+        references = sorted({_compose.normalize_reference(wanted.image) for wanted in services.values()})
         _, out, _ = self._run(_compose.image_cmd(references)) if references else (0, "[]", "")
-        return Snapshot(hashes, images, _compose.parse_image_ids(out), self.containers())
+        return Snapshot(services, _compose.parse_image_ids(out), self.containers())
 
     def up(self, services: Sequence[str]) -> None:
         """Create, recreate or start services; dependencies are not touched."""

@@ -147,7 +147,7 @@ from ansible_collections.barehost.django.plugins.module_utils import _tree
 
 FILE_SPEC: dict[str, Any] = {
     "path": {"type": "str", "required": True},
-    "content": {"type": "str", "required": True, "no_log": True},
+    "content": {"type": "str", "required": True},
     "service": {"type": "str", "required": True},
     "owner": {"type": "int", "default": 0},
     "group": {"type": "int", "default": 0},
@@ -171,6 +171,12 @@ VALIDATE_SPEC: dict[str, Any] = {
 }
 
 
+def hide_secrets(module: AnsibleModule, specs: dict[str, _tree.FileSpec]) -> None:
+    """Mask what is secret and only that: a mask over every path and mode would blank innocent answers."""
+    module.no_log_values.clear()
+    module.no_log_values.update(spec.content.strip() for spec in specs.values() if spec.secret and spec.content.strip())
+
+
 def validate(module: AnsibleModule, specs: list[_tree.FileSpec], changed_services: set[str], dest: Path) -> None:
     """Stage the whole tree and let each command that a change concerns look at it."""
     commands = [item for item in module.params["validate"] if item["service"] in {"*", *changed_services}]
@@ -187,7 +193,7 @@ def validate(module: AnsibleModule, specs: list[_tree.FileSpec], changed_service
             if code != 0:
                 detail = (err.strip() or out.strip()).replace(str(staging), str(dest))
                 module.fail_json(
-                    msg=f"the new configuration of {item['service']} was refused by `{argv[0]} {argv[1]}` (exit {code}); "
+                    msg=f"the new configuration of {'the stack' if item['service'] == '*' else item['service']} was refused by `{argv[0]} {argv[1]}` (exit {code}); "
                     f"nothing was changed. It said: {detail[-2000:]}",
                     service=item["service"],
                 )
@@ -215,7 +221,8 @@ def main() -> None:
             "dest": {"type": "path", "required": True},
             "trees": {"type": "list", "elements": "dict", "options": TREE_SPEC, "required": True},
             "validate": {"type": "list", "elements": "dict", "options": VALIDATE_SPEC, "default": []},
-            "files": {"type": "list", "elements": "dict", "options": FILE_SPEC},
+            # As a whole, so that no content reaches the host's journal; hide_secrets narrows it down to what is secret.
+            "files": {"type": "list", "elements": "dict", "options": FILE_SPEC, "no_log": True},
         },
         supports_check_mode=True,
     )
@@ -223,6 +230,9 @@ def main() -> None:
     if module.params["files"] is None:
         module.fail_json(msg="config_tree renders on the controller: call it as a task, not through another action")
     specs = {spec.path: spec for spec in map(_tree.FileSpec.from_params, module.params["files"])}
+    # Every result repeats the parameters; nobody needs the contents there.
+    module.params["files"] = sorted(specs)
+    hide_secrets(module, specs)
     found = {path: _tree.read(dest, path) for path in specs}
     changes = [c for c in (_tree.compare(spec, found[path]) for path, spec in specs.items()) if c is not None]
     for tree in module.params["trees"]:

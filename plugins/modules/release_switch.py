@@ -34,7 +34,7 @@ options:
     type: str
     required: true
   release_id:
-    description: Id of the release; its candidate file is C(releases/<id>.yaml).
+    description: Id of the release; its image is there, its migrations are applied.
     type: str
     required: true
   image:
@@ -46,10 +46,10 @@ options:
     type: list
     elements: str
     required: true
-  static:
-    description: Whether the release has static files.
-    type: bool
-    default: true
+  static_root:
+    description: Where the release's static files are mounted in its containers; empty where it has none.
+    type: str
+    default: ""
   timeout:
     description: Seconds within which every service must be healthy.
     type: int
@@ -99,16 +99,23 @@ class Switch:
         self.root = Path(params["project_dir"])
         self.release_id = _release.check_id(params["release_id"])
         self.services: list[str] = params["services"]
-        self.text = _release.override_text(self.release_id, params["image"], self.services)
+        self.static = bool(params["static_root"])
+        self.text = _release.override_text(self.release_id, params["image"], self.services, params["static_root"])
         self.override = self.root / _compose.OVERRIDE_FILE
         record = _release.current_record(params["project_dir"])
         self.before = str(record["id"]) if record else ""
         self.engine = _up.Engine(
             lambda argv: module.run_command(argv),
             params["project_dir"],
-            [str(self.root / _compose.BASE_FILE), str(_release.candidate_path(params["project_dir"], self.release_id))],
+            [str(self.root / _compose.BASE_FILE), self.draft()],
             params["project"],
         )
+
+    def draft(self) -> str:
+        """Write the override beside the project, so that it can be compared before it is put in place."""
+        path = Path(self.module.tmpdir) / _compose.OVERRIDE_FILE
+        path.write_text(self.text, encoding="utf-8")
+        return str(path)
 
     def unknown_yet(self) -> bool:
         """Whether this is a dry run before there is anything to compare with."""
@@ -116,9 +123,7 @@ class Switch:
 
     def plan(self) -> tuple[list[_up.Step], list[str]]:
         """Return the services that have to change, and the files that do not speak of this release yet."""
-        stale = _release.differs(
-            str(self.root), self.release_id, self.text, static=self.module.params["static"]
-        )
+        stale = _release.differs(str(self.root), self.release_id, self.text, static=self.static)
         if self.unknown_yet():
             return [_up.Step(name, "recreate", "its release is not built yet") for name in self.services], stale
         steps = _up.plan(self.services, self.engine.snapshot())
@@ -130,8 +135,9 @@ class Switch:
         static_link = self.root / _release.STATIC / _release.CURRENT
         old_static = _release.read_link(static_link)
         _release.write_text(self.override, self.text)
-        if self.module.params["static"]:
+        if self.static:
             _release.point(static_link, self.release_id)
+        self.engine.files = _up.compose_files(str(self.root), override=True)
         active = [step.service for step in steps]
         try:
             self.engine.up(active)
@@ -150,7 +156,6 @@ class Switch:
             self.override.unlink()
             return
         _release.write_text(self.override, old_override)
-        self.engine.files = _up.compose_files(str(self.root), override=True)
         try:
             self.engine.up(services)
             self.engine.wait(services, self.module.params["timeout"], settle=services)
@@ -180,7 +185,7 @@ def main() -> None:
             "release_id": {"type": "str", "required": True},
             "image": {"type": "str", "required": True},
             "services": {"type": "list", "elements": "str", "required": True},
-            "static": {"type": "bool", "default": True},
+            "static_root": {"type": "str", "default": ""},
             "timeout": {"type": "int", "default": 120},
             "details": {"type": "dict", "default": {}},
         },

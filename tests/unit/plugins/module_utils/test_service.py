@@ -47,9 +47,28 @@ def test_a_bind_mount_never_creates_its_source() -> None:
     ("config", "labelled"),
     [({}, True), ({"on_change": "recreate"}, True), ({"on_change": "reload"}, False), ({"on_change": "none"}, False)],
 )
-def test_only_a_service_that_must_be_recreated_carries_the_digest(config: dict[str, str], labelled: bool) -> None:  # noqa: FBT001
-    rendered = _service.render_service("redis", service(config=config), "abc")
-    assert (_service.CONFIG_LABEL in rendered["labels"]) is labelled
+def test_only_a_service_that_must_be_recreated_depends_on_its_files(config: dict[str, str], labelled: bool) -> None:  # noqa: FBT001
+    one, two = (_service.render_service("redis", service(config=config), {"redis": digest}) for digest in ("a", "b"))
+    assert (one["labels"] != two["labels"]) is labelled
+
+
+def test_a_service_that_reads_another_environment_is_another_one() -> None:
+    definitions = {
+        _service.render_service("web", service(env_files=[".env"]), {}, {".env": digest})["labels"][
+            _service.DEFINITION_LABEL
+        ]
+        for digest in ("a", "b", "b")
+    }
+    assert len(definitions) == 2  # noqa: PLR2004
+
+
+def test_every_service_is_labelled_with_its_definition() -> None:
+    one, two = (_service.render_service("redis", service(user=user))["labels"] for user in ("1", "2"))
+    assert one != two
+
+
+def test_an_empty_healthcheck_silences_that_of_the_image() -> None:
+    assert _service.render_service("redis", service(healthcheck={"command": []}))["healthcheck"] == {"disable": True}
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ def container(service: str = "web", **more: Any) -> dict[str, Any]:
             "Image": "shop/app:1",
             "Labels": {
                 _compose.LABEL_SERVICE: service,
-                _compose.LABEL_HASH: more.pop("hash", "h1"),
+                _compose.LABEL_DEFINITION: more.pop("definition", "d1"),
                 _compose.LABEL_ONEOFF: more.pop("oneoff", "False"),
             },
         },
@@ -34,8 +34,7 @@ def container(service: str = "web", **more: Any) -> dict[str, Any]:
 def snapshot(*containers: dict[str, Any], image_ids: dict[str, str] | None = None) -> _up.Snapshot:
     """Return a snapshot of one service, web."""
     return _up.Snapshot(
-        {"web": "h1"},
-        {"web": "shop/app:1"},
+        {"web": _compose.Wanted("shop/app:1", "d1")},
         {"shop/app:1": "sha256:1"} if image_ids is None else image_ids,
         _compose.parse_containers(json.dumps(containers)),
     )
@@ -46,7 +45,7 @@ def snapshot(*containers: dict[str, Any], image_ids: dict[str, str] | None = Non
     [
         ((), "create"),
         ((container(),), "none"),
-        ((container(hash="h0"),), "recreate"),
+        ((container(definition="d0"),), "recreate"),
         ((container(image_id="sha256:0"),), "recreate"),
         ((container(state={"Status": "exited"}),), "start"),
         ((container(state={"Status": "created"}),), "start"),

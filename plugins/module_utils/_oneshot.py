@@ -1,0 +1,242 @@
+# Copyright: (c) 2026, The barehost authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Programs that run once inside a container of the app: how they are sent, and how their answer is found in the noise.
+
+A program travels on the standard input of `python -`, with its parameters in it. So nothing of it stands on a command
+line or in an environment, and the image needs nothing but the app.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import re
+import secrets
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.barehost.django.plugins.module_utils import _program_base
+from ansible_collections.barehost.django.plugins.module_utils._compose import compose_cmd, run_cmd
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from types import ModuleType
+
+    from ansible.module_utils.basic import AnsibleModule
+
+# What the second part of a program imports for itself, which in one text is there already.
+IMPORTS = re.compile(r"^from (?:__future__|ansible_collections\.\S+) import .*\n", re.MULTILINE)
+# What `timeout` exits with. It exits as KILLED where it had to kill, and so does a container that ran out of memory.
+TIMED_OUT = 124
+KILLED = 137
+KILL_AFTER = 10
+NOISE_LENGTH = 4000
+STAGES = {
+    "connect": "the database does not let the app in: ",
+    "setup": "the app does not start with these settings: ",
+}
+
+ARGUMENTS: dict[str, Any] = {
+    "project_dir": {"type": "path", "required": True},
+    "compose_files": {"type": "list", "elements": "path", "default": []},
+    "service": {"type": "str", "default": "web"},
+    "settings_module": {"type": "str"},
+    "python": {"type": "str", "default": "python"},
+}
+
+
+@dataclass(frozen=True)
+class Project:
+    """Where the app is, as every module is told."""
+
+    directory: str
+    files: tuple[str, ...]
+    service: str
+    settings_module: str
+    python: str
+
+    @classmethod
+    def from_params(cls, params: Mapping[str, Any]) -> Project:
+        """Read the parameters that ARGUMENTS describes."""
+        return cls(
+            directory=params["project_dir"],
+            files=tuple(params["compose_files"]),
+            service=params["service"],
+            settings_module=params["settings_module"] or "",
+            python=params["python"],
+        )
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back from a program."""
+
+    code: int
+    events: list[dict[str, Any]] = field(default_factory=list)
+    noise: str = ""
+    timed_out: bool = False
+
+    def first(self, name: str) -> dict[str, Any] | None:
+        """Return the first event of a kind."""
+        return next((event for event in self.events if event["event"] == name), None)
+
+    def all(self, name: str) -> list[dict[str, Any]]:
+        """Return every event of a kind."""
+        return [event for event in self.events if event["event"] == name]
+
+    @property
+    def last_line(self) -> str:
+        """What was said last, which is where Compose and Python put the reason."""
+        lines = [line.strip() for line in self.noise.splitlines() if line.strip()]
+        return lines[-1][:500] if lines else "nothing"
+
+
+def program_text(program: ModuleType, parameters: Mapping[str, Any]) -> str:
+    """Return the whole program: what all share, its own part, and the call with its parameters."""
+    parts = [inspect.getsource(_program_base), IMPORTS.sub("", inspect.getsource(program))]
+    # Twice JSON: the outer one is a string literal that Python reads as well, the inner one holds no Python at all.
+    return "\n".join([*parts, f"main(json.loads({json.dumps(json.dumps(parameters))}))\n"])
+
+
+def new_mark() -> str:
+    """Return what tells the events of one run from any other output; nobody can print it by chance."""
+    return f"barehost-{secrets.token_hex(12)}:"
+
+
+def parse_answer(mark: str, code: int, out: str, err: str, *, timed_out: bool = False) -> Answer:
+    """Separate the events from whatever else was printed."""
+    events: list[dict[str, Any]] = []
+    noise: list[str] = []
+    for line in out.splitlines():
+        before, found, text = line.partition(mark)
+        event = _load(text) if found else None
+        if event is None:
+            noise.append(line)
+            continue
+        events.append(event)
+        noise += [before] if before.strip() else []
+    rest = "\n".join([*noise, err]).strip()
+    # The modules answer in JSON, which has no place for bytes that are no text.
+    rest = rest.encode("utf-8", "replace").decode()
+    return Answer(code, events, rest[-NOISE_LENGTH:], timed_out)
+
+
+def _load(text: str) -> dict[str, Any] | None:
+    """Read one event; None for a line that was cut."""
+    try:
+        event = json.loads(text)
+    except ValueError:
+        return None
+    return event if isinstance(event, dict) and "event" in event else None
+
+
+def oneshot_cmd(project: Project, name: str, *, user: str | None = None, volumes: Sequence[str] = ()) -> list[str]:
+    """Return the argv that runs a program in a container of its own, under a name by which it can be removed."""
+    command = [project.python, "-"]
+    argv = run_cmd(project.directory, project.files, project.service, command, user=user, volumes=volumes)
+    at = argv.index("--rm")
+    return [*argv[:at], "--name", name, *argv[at:]]
+
+
+def exec_cmd(project: Project) -> list[str]:
+    """Return the argv that runs a program in the container that serves."""
+    return compose_cmd(project.directory, project.files, "exec", "-T", project.service, project.python, "-")
+
+
+def container_name(purpose: str) -> str:
+    """Return a name for a one-shot container."""
+    return f"barehost-{purpose}-{secrets.token_hex(4)}"
+
+
+def limited(argv: Sequence[str], seconds: int, binary: str) -> list[str]:
+    """Return the argv that gives up after some time."""
+    return [binary, f"--kill-after={KILL_AFTER}", str(seconds), *argv]
+
+
+def run_program(  # noqa: PLR0913 - one keyword for each way in which the runs differ
+    module: AnsibleModule,
+    argv: Sequence[str],
+    program: ModuleType,
+    parameters: Mapping[str, Any],
+    *,
+    seconds: int,
+    container: str | None = None,
+) -> Answer:
+    """Run a program and return its answer; its container is removed where it did not end in time."""
+    mark = new_mark()
+    text = program_text(program, {**parameters, "mark": mark})
+    timeout = module.get_bin_path("timeout", required=True)
+    start = time.monotonic()
+    code, out, err = module.run_command(limited(argv, seconds, timeout), data=text, check_rc=False)
+    late = code == TIMED_OUT or (code == KILLED and time.monotonic() - start >= seconds)
+    answer = parse_answer(mark, code, out, err, timed_out=late)
+    if answer.timed_out and container:
+        module.run_command(["docker", "rm", "--force", container], check_rc=False)
+    return answer
+
+
+def why_unknown(module: AnsibleModule, project: Project) -> str | None:
+    """Say why nothing can be asked yet of the app on this host, for check mode; None where it can be.
+
+    Nothing is started for the answer, as even `compose run` would first make networks and volumes.
+    """
+    if module.get_bin_path("docker") is None:
+        return "Docker is not installed yet"
+    missing = [file for file in project.files if not os.path.exists(file)]  # noqa: PTH110 - a string is all there is
+    if missing:
+        return f"{missing[0]} is not written yet"
+    code, out, _err = module.run_command(compose_cmd(project.directory, project.files, "ps", "--quiet"))
+    if code != 0 or not out.strip():
+        return "no container of the stack runs yet"
+    return _why_no_image(module, project)
+
+
+def _why_no_image(module: AnsibleModule, project: Project) -> str | None:
+    """Say why there is no image to start; None where there is one."""
+    code, out, _err = module.run_command(compose_cmd(project.directory, project.files, "config", "--format", "json"))
+    image = _image_of(out, project.service) if code == 0 else None
+    if image is None:
+        return f"the Compose files have no service {project.service} yet"
+    code, _out, _err = module.run_command(["docker", "image", "inspect", "--format", "{{.Id}}", image])
+    return f"the image {image} is not built yet" if code != 0 else None
+
+
+def _image_of(text: str, service: str) -> str | None:
+    """Return the image of a service in the JSON that `docker compose config` prints."""
+    services = json.loads(text).get("services", {})
+    image = services.get(service, {}).get("image")
+    return image if isinstance(image, str) else None
+
+
+def need_docker(module: AnsibleModule) -> None:
+    """End with a clear message where there is no engine to ask."""
+    if module.get_bin_path("docker") is None:
+        module.fail_json(msg="docker is not installed on this host: run the bootstrap playbook first")
+
+
+def explain(answer: Answer, what: str, seconds: int) -> str:
+    """Say in one line why a program did not answer as it should."""
+    failed = answer.first("failed")
+    if failed is None:
+        return f"{what} {_end_of(answer, seconds)}"
+    said = f"{failed['error']}: {failed['message']}" if failed["message"] else failed["error"]
+    return f"{what} failed: {STAGES.get(failed['stage'], '')}{said}"
+
+
+def _end_of(answer: Answer, seconds: int) -> str:
+    """Say how a program ended that did not say so itself."""
+    if answer.timed_out:
+        return f"took longer than {seconds} seconds and was stopped"
+    if answer.code == KILLED:
+        return f"was killed (exit {KILLED}), most likely for want of memory: {answer.last_line}"
+    if answer.events:
+        return f"ended without a word (exit {answer.code}): {answer.last_line}"
+    return f"could not be started (exit {answer.code}): {answer.last_line}"
+
+
+def detail(answer: Answer) -> str:
+    """Return what helps to find the reason: the traceback, and what else was printed."""
+    failed = answer.first("failed") or {}
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(filter(None, [failed.get("trace", ""), answer.noise]))).strip()

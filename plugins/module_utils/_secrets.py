@@ -1,0 +1,213 @@
+# Copyright: (c) 2026, The barehost authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Secrets of a stack: which are kept, which are made, which are refused. One file each, no line break at its end."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import stat
+import tempfile
+import unicodedata
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+LENGTH = 50
+SHORTEST = 16
+LONGEST = 512
+FEWEST_CHARACTERS = 10
+NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
+KEYS = {"value", "length", "alphabet"}
+DIRECTORY_MODE = 0o700
+FILE_MODE = 0o600
+
+Action = Literal["keep", "attributes", "create", "update"]
+
+
+class SecretError(ValueError):
+    """A secret that cannot be used; the message holds its name, never its value."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the variables say of one secret."""
+
+    name: str
+    value: str = ""
+    length: int = LENGTH
+    alphabet: str = ALPHABET
+
+    @classmethod
+    def read(cls, name: str, spec: Any) -> Wish:  # noqa: ANN401 - whatever an inventory holds
+        """Check one entry of the module's parameter."""
+        if not NAME.match(name):
+            raise SecretError(f"the name {name!r} is none: small letters, digits and _, a letter first")
+        if not isinstance(spec, dict) or set(spec) - KEYS:
+            raise SecretError(f"{name}: expected a mapping with {', '.join(sorted(KEYS))}")
+        alphabet = spec.get("alphabet") or ALPHABET
+        if not isinstance(alphabet, str) or len(set(alphabet)) < FEWEST_CHARACTERS or _flaw(alphabet):
+            raise SecretError(
+                f"{name}: the alphabet must be at least {FEWEST_CHARACTERS} different printable characters"
+            )
+        return cls(name, _given(name, spec.get("value")), _length(name, spec.get("length")), alphabet)
+
+    def generate(self) -> str:
+        """Make a value."""
+        return "".join(secrets.choice(self.alphabet) for _ in range(self.length))
+
+
+def _given(name: str, value: Any) -> str:  # noqa: ANN401 - whatever an inventory holds
+    """Return the given value; an empty text where there is none."""
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise SecretError(f"{name}: the value is a {type(value).__name__} and not text: put it in quotes")
+    flaw = _flaw(value)
+    if flaw:
+        raise SecretError(f"{name}: the value {flaw}")
+    return value
+
+
+def _length(name: str, length: Any) -> int:  # noqa: ANN401 - whatever an inventory holds
+    if length is None:
+        return LENGTH
+    try:
+        number = int(length)
+    except (TypeError, ValueError):
+        number = 0
+    if not SHORTEST <= number <= LONGEST:
+        raise SecretError(f"{name}: length {length!r} is not within {SHORTEST} to {LONGEST}")
+    return number
+
+
+def _flaw(text: str) -> str | None:
+    """Say why a text cannot be the one line of a file."""
+    for position, char in enumerate(text, 1):
+        category = unicodedata.category(char)
+        if category == "Cc":
+            return f"holds the control character U+{ord(char):04X} (character {position}): remove it"
+        if category == "Cs":
+            return f"is not valid Unicode (character {position}): save the file that it comes from as UTF-8"
+    return None
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What a secret's file holds."""
+
+    value: str
+    settled: bool
+    exact: bool
+
+
+def read(path: Path) -> Kept | None:
+    """Read the file of a secret; None where there is none, SecretError where it holds none."""
+    try:
+        status = path.lstat()
+    except FileNotFoundError:
+        return None
+    if not stat.S_ISREG(status.st_mode):
+        raise SecretError(f"{path} is no file: move it away, and the secret is made anew")
+    try:
+        text = path.read_bytes().decode()
+    except UnicodeDecodeError:
+        raise SecretError(f"{path} is not text: restore it, or remove it to have the secret made anew") from None
+    # An editor puts a line break at the end; the programs that read the file do not take it for a part of the secret.
+    value = text.removesuffix("\n")
+    if not value:
+        raise SecretError(f"{path} is empty: restore it, or remove it to have the secret made anew")
+    flaw = _flaw(value)
+    if flaw:
+        raise SecretError(f"{path}: the secret in it {flaw}, or restore the file")
+    owned = os.geteuid() != 0 or (status.st_uid, status.st_gid) == (0, 0)
+    return Kept(value, owned and stat.S_IMODE(status.st_mode) == FILE_MODE, exact=value == text)
+
+
+@dataclass(frozen=True)
+class Step:
+    """What is done for one secret."""
+
+    name: str
+    action: Action
+    value: str
+    given: bool
+
+
+def plan(folder: Path, specs: Mapping[str, Any], refuse_change: Collection[str]) -> list[Step]:
+    """Decide for every secret; SecretError before anything is written."""
+    steps = []
+    for name, spec in specs.items():
+        wish = Wish.read(name, spec)
+        kept = read(folder / name)
+        if kept is None:
+            steps.append(Step(name, "create", wish.value or wish.generate(), bool(wish.value)))
+            continue
+        value = wish.value or kept.value
+        if value != kept.value and name in refuse_change:
+            raise SecretError(
+                f"{name}: the given value is not the one that {folder / name} keeps and the data was made with. "
+                "Nothing was changed. Give the kept value, or none to keep it: a new one would need a rotation"
+            )
+        action: Action = "update" if value != kept.value or not kept.exact else "keep" if kept.settled else "attributes"
+        steps.append(Step(name, action, value, bool(wish.value)))
+    return steps
+
+
+def folder_is_settled(folder: Path) -> bool:
+    """Whether the directory is there, root's, and closed; SecretError where something else has its name."""
+    try:
+        status = folder.lstat()
+    except FileNotFoundError:
+        return False
+    if not stat.S_ISDIR(status.st_mode):
+        raise SecretError(f"{folder} is no directory: move it away")
+    owned = os.geteuid() != 0 or (status.st_uid, status.st_gid) == (0, 0)
+    return owned and stat.S_IMODE(status.st_mode) == DIRECTORY_MODE
+
+
+def settle_folder(folder: Path) -> None:
+    """Make the directory, or close it."""
+    # Of a stack that is not there yet; 0750 keeps other users of the host out of all of it.
+    folder.parent.mkdir(mode=0o750, exist_ok=True)
+    folder.mkdir(mode=DIRECTORY_MODE, exist_ok=True)
+    _own(folder, DIRECTORY_MODE)
+
+
+def carry_out(folder: Path, step: Step) -> None:
+    """Write one secret, or set the owner and the mode of its file."""
+    path = folder / step.name
+    if step.action == "attributes":
+        _own(path, FILE_MODE)
+    elif step.action != "keep":
+        descriptor, name = tempfile.mkstemp(prefix=f".{step.name}.", dir=folder)
+        temporary = Path(name)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(step.value.encode())
+                file.flush()
+                os.fsync(file.fileno())
+            _own(temporary, FILE_MODE)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def sync_folder(folder: Path) -> None:
+    """Put the names on the disk too: a secret that data was made with must not be lost with the power."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _own(path: Path, mode: int) -> None:
+    if os.geteuid() == 0:
+        os.chown(path, 0, 0)
+    path.chmod(mode)

@@ -1,0 +1,162 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, The barehost authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Ensure the secrets of a stack."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: stack_secrets
+short_description: Ensures the secrets of a stack, given or generated once
+version_added: 0.1.0
+author: The barehost authors (@barehost)
+description:
+  - Each secret is a file below O(dir), 0600, with no line break at its end. A value that is given is written there; one
+    that is not is generated once and kept from then on.
+  - Everything is checked before anything is written.
+attributes:
+  check_mode:
+    description: Returns values as a real run would, generated ones only for this run, and writes nothing.
+    support: full
+  diff_mode:
+    description: Shows names, never values.
+    support: full
+  idempotent:
+    description: A secret that is kept is not generated again.
+    support: full
+options:
+  dir:
+    description: Directory of the secrets; made with mode 0700 where it is missing, as is the directory above it, with 0750.
+    type: path
+    required: true
+  secrets:
+    description:
+      - Name to a mapping with C(value) (text; generated where it is empty), C(length) (of a generated value, 16 to
+        512, 50 by default) and C(alphabet) (its characters, C([A-Za-z0-9]) by default).
+    type: dict
+    required: true
+  refuse_change:
+    description:
+      - Names whose kept value may not be replaced by another given one, because data was made with it (the password of
+        a database that exists).
+    type: list
+    elements: str
+    default: []
+notes:
+  - RV(values) holds the secrets in clear text. Give the task C(no_log).
+"""
+
+EXAMPLES = r"""
+- name: Ensure the secrets
+  barehost.django.stack_secrets:
+    dir: /opt/shop/secrets
+    secrets:
+      secret_key: {length: 64}
+      mysql_password: {value: "{{ vault_mysql_password | default('') }}"}
+    refuse_change: [mysql_password]
+  no_log: true
+  register: shop_secrets
+"""
+
+RETURN = r"""
+values:
+  description: Every secret, name to value.
+  type: dict
+  returned: success
+created:
+  description: Names of the secrets that were not there before.
+  type: list
+  elements: str
+  returned: success
+updated:
+  description: Names of the secrets whose file was replaced, for another given value or a line break at its end.
+  type: list
+  elements: str
+  returned: success
+ephemeral:
+  description: Names of the secrets that were generated for this check only.
+  type: list
+  elements: str
+  returned: success
+"""
+
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.barehost.django.plugins.module_utils import _secrets
+
+ARGUMENTS: dict[str, Any] = {
+    "dir": {"type": "path", "required": True},
+    "secrets": {"type": "dict", "required": True, "no_log": True},
+    "refuse_change": {"type": "list", "elements": "str", "default": [], "no_log": False},
+}
+WORDS = {"create": "made", "update": "replaced", "attributes": "closed"}
+
+
+def given_values(specs: dict[str, Any]) -> set[str]:
+    """Return what must not be printed. Lengths and alphabets, which `no_log` takes too, would blank innocent text."""
+    values = (spec.get("value") for spec in specs.values() if isinstance(spec, dict))
+    return {str(value) for value in values if value}
+
+
+def diff_of(steps: list[_secrets.Step]) -> dict[str, str]:
+    """Return what changes, with names only."""
+    changing = [step for step in steps if step.action != "keep"]
+    before = "".join(f"{step.name}\n" for step in changing if step.action != "create")
+    after = "".join(
+        f"{step.name} ({'given' if step.given else 'generated'}, {WORDS[step.action]})\n" for step in changing
+    )
+    return {"before": before, "after": after}
+
+
+def names(steps: list[_secrets.Step], action: str) -> list[str]:
+    """Return the names of the secrets to which something is done."""
+    return [step.name for step in steps if step.action == action]
+
+
+def invocation(params: dict[str, Any]) -> dict[str, Any]:
+    """Return what the result says of the call: names, and nothing of what stands under them, well-formed or not."""
+    return {
+        "module_args": {**params, "secrets": dict.fromkeys(params["secrets"], "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER")}
+    }
+
+
+def main() -> None:
+    """Check, write, return."""
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    specs = module.params["secrets"]
+    module.no_log_values.clear()
+    module.no_log_values.update(given_values(specs))
+    called = invocation(module.params)
+    folder = Path(module.params["dir"])
+    try:
+        steps = _secrets.plan(folder, specs, module.params["refuse_change"])
+        settled = _secrets.folder_is_settled(folder)
+    except (_secrets.SecretError, OSError) as error:
+        module.fail_json(msg=str(error), invocation=called)
+    changed = not settled or any(step.action != "keep" for step in steps)
+    if changed and not module.check_mode:
+        try:
+            _secrets.settle_folder(folder)
+            for step in steps:
+                _secrets.carry_out(folder, step)
+            _secrets.sync_folder(folder)
+        except OSError as error:
+            module.fail_json(msg=f"cannot write below {folder}: {error.strerror}", invocation=called)
+    ephemeral = [step.name for step in steps if module.check_mode and step.action == "create" and not step.given]
+    # From here on the values are what was asked for: a mask would blank them, and cut pieces out of other ones.
+    module.no_log_values.clear()
+    module.exit_json(
+        changed=changed,
+        values={step.name: step.value for step in steps},
+        created=names(steps, "create"),
+        updated=names(steps, "update"),
+        ephemeral=ephemeral,
+        invocation=called,
+        **({"diff": diff_of(steps)} if changed else {}),
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,149 @@
+# Copyright: (c) 2026, The barehost authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""How programs travel, and how their answer is found."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from ansible_collections.barehost.django.plugins.module_utils import (
+    _oneshot,
+    _program_collectstatic,
+    _program_migrate,
+    _program_superuser,
+)
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.modules import recorded
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+PROJECT = _oneshot.Project("/opt/shop", ("/opt/shop/a.yaml", "/opt/shop/b.yaml"), "web", "", "python3")
+PROGRAMS = pytest.mark.parametrize("program", [_program_collectstatic, _program_migrate, _program_superuser])
+
+
+@PROGRAMS
+def test_a_program_is_one_text_that_old_pythons_read(program: ModuleType) -> None:
+    text = _oneshot.program_text(program, {"mark": "m"})
+    ast.parse(text, feature_version=(3, 8))
+    assert text.count("from __future__") == 1
+    assert "ansible_collections" not in text
+
+
+@settings(max_examples=20)
+@given(st.dictionaries(st.text(), st.text() | st.booleans() | st.none(), max_size=4))
+def test_parameters_arrive(parameters: dict[str, object]) -> None:
+    # The last statement of the text is the call.
+    call = ast.parse(_oneshot.program_text(_program_migrate, parameters)).body[-1]
+    seen: list[object] = []
+    code = compile(ast.Module([call], []), "call", "exec")
+    exec(code, {"main": seen.append, "json": json})  # noqa: S102 - that is the test
+    assert seen == [parameters]
+
+
+def test_argv_of_a_container_of_its_own() -> None:
+    argv = _oneshot.oneshot_cmd(PROJECT, "barehost-x-1", user="0:0", volumes=["/a:/b"])
+    assert argv == [
+        "docker", "compose", "--project-directory", "/opt/shop", "-f", "/opt/shop/a.yaml", "-f", "/opt/shop/b.yaml",
+        "run", "--name", "barehost-x-1", "--rm", "--no-deps", "-T", "--user", "0:0", "-v", "/a:/b", "web", "python3", "-",
+    ]  # fmt: skip
+
+
+def test_argv_of_the_container_that_serves() -> None:
+    project = _oneshot.Project("/opt/shop", (), "web", "", "python")
+    assert _oneshot.exec_cmd(project) == [
+        "docker", "compose", "--project-directory", "/opt/shop", "exec", "-T", "web", "python", "-",
+    ]  # fmt: skip
+
+
+def test_names_and_marks_differ() -> None:
+    assert _oneshot.container_name("migrate").startswith("barehost-migrate-")
+    assert _oneshot.container_name("migrate") != _oneshot.container_name("migrate")
+    assert _oneshot.new_mark() != _oneshot.new_mark()
+
+
+def test_events_among_noise() -> None:
+    out = 'a\nb m:{"event": "one"}\nm:{"event": "tw\nm:[1]\nm:{}\n\nm:{"event": "two", "x": 1}\nc'
+    answer = _oneshot.parse_answer("m:", 0, out, "err")
+    assert answer.events == [{"event": "one"}, {"event": "two", "x": 1}]
+    assert answer.noise.splitlines()[:2] == ["a", "b "]
+    assert answer.noise.endswith("c\nerr")
+    assert answer.last_line == "err"
+    assert answer.first("two") == {"event": "two", "x": 1}
+    assert answer.first("three") is None
+    assert answer.all("one") == [{"event": "one"}]
+
+
+def test_noise_is_bounded_and_text() -> None:
+    answer = _oneshot.parse_answer("m:", 1, "x" * 100_000, "bad \udcff")
+    assert len(answer.noise) == _oneshot.NOISE_LENGTH
+    assert answer.noise.endswith("bad ?")
+    assert _oneshot.parse_answer("m:", 1, "", "").last_line == "nothing"
+
+
+@pytest.mark.parametrize(
+    ("answer", "sentence"),
+    [
+        (_oneshot.Answer(124, [], "canceled", timed_out=True), "it took longer than 9 seconds and was stopped"),
+        (_oneshot.Answer(137, [], "x"), "it was killed (exit 137), most likely for want of memory: x"),
+        (_oneshot.Answer(1, [{"event": "plan"}], "x"), "it ended without a word (exit 1): x"),
+        (_oneshot.Answer(1, [], "x\n y \n"), "it could not be started (exit 1): y"),
+        (
+            _oneshot.Answer(1, [{"event": "failed", "stage": "apply", "error": "E", "message": ""}]),
+            "it failed: E",
+        ),
+    ],
+)
+def test_explanations(answer: _oneshot.Answer, sentence: str) -> None:
+    assert _oneshot.explain(answer, "it", 9) == sentence
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        (
+            "no_database",
+            "it failed: the database does not let the app in: OperationalError: (2005, \"Unknown server host 'mysql' (-2)\")",
+        ),
+        (
+            "no_settings",
+            "it failed: the app does not start with these settings: ModuleNotFoundError: No module named 'nowhere'",
+        ),
+        ("not_running", 'it could not be started (exit 1): service "web" is not running'),
+        (
+            "no_file",
+            "it could not be started (exit 14): open /opt/shop/releases/missing.yaml: no such file or directory",
+        ),
+    ],
+)
+def test_explanations_of_real_failures(name: str, sentence: str) -> None:
+    answer = _oneshot.parse_answer("barehost-recorded:", *recorded(name))
+    assert _oneshot.explain(answer, "it", 9) == sentence
+
+
+def test_detail_holds_traceback_and_noise() -> None:
+    answer = _oneshot.parse_answer("barehost-recorded:", *recorded("migrate_broken"))
+    text = _oneshot.detail(answer)
+    assert "django.db.utils.OperationalError: (1060" in text
+    assert "Applying optimization.0003_broken..." in text
+    assert text.endswith("to stderr")
+
+
+def test_an_event_survives_a_closed_or_replaced_stdout() -> None:
+    code = "\n".join(
+        [
+            _oneshot.inspect.getsource(_oneshot._program_base),
+            "import io; print('noise', end=''); sys.stdout = io.StringIO()",
+            "Reporter('m:').emit('done', text='ñ\\n\\ud800')",
+            "leave(3)",
+        ]
+    )
+    done = subprocess.run([sys.executable, "-"], input=code, capture_output=True, text=True, check=False)
+    answer = _oneshot.parse_answer("m:", done.returncode, done.stdout, done.stderr)
+    assert (answer.code, answer.events) == (3, [{"event": "done", "text": "ñ\n\ud800"}])

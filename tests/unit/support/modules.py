@@ -1,0 +1,102 @@
+# Copyright: (c) 2026, The barehost authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Runs a module's real main() with a scripted engine in place of the commands of the host."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from unittest import mock
+
+from ansible.module_utils import basic
+from ansible.module_utils.testing import patch_module_args
+from ansible_collections.barehost.django.plugins.module_utils import _oneshot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
+Reply = tuple[int, str, str]
+
+
+@dataclass
+class Call:
+    """One command that a module ran."""
+
+    argv: list[str]
+    data: str | None
+
+
+@dataclass
+class Engine:
+    """Answers commands: the first script whose words all stand in the command, in any place."""
+
+    scripts: list[tuple[tuple[str, ...], Reply | Callable[[Call], Reply]]] = field(default_factory=list)
+    missing: tuple[str, ...] = ()
+    calls: list[Call] = field(default_factory=list)
+
+    def on(self, *words: str, reply: Reply | Callable[[Call], Reply]) -> Engine:
+        """Add a script."""
+        self.scripts.append((words, reply))
+        return self
+
+    def run(self, argv: Sequence[str], data: str | None = None, **_options: object) -> Reply:
+        """Stand in for AnsibleModule.run_command."""
+        call = Call(list(argv), data)
+        self.calls.append(call)
+        for words, reply in self.scripts:
+            if all(word in call.argv for word in words):
+                return reply(call) if callable(reply) else reply
+        raise AssertionError(f"nobody expected {call.argv}")
+
+
+def recorded(name: str) -> Reply:
+    """Return what a real run printed."""
+    record = json.loads((FIXTURES / f"oneshot_{name}.json").read_text())
+    assert record["mark"] == "barehost-recorded:"
+    return record["code"], record["out"], record["err"]
+
+
+def stack_runs(engine: Engine) -> Engine:
+    """Let everything be there that check mode looks for."""
+    config = json.dumps({"services": {"web": {"image": "shop/app:1"}}})
+    engine.on("ps", "--quiet", reply=(0, "0a1b2c\n", ""))
+    engine.on("config", "--format", reply=(0, config, ""))
+    return engine.on("image", "inspect", "shop/app:1", reply=(0, "sha256:1\n", ""))
+
+
+@contextlib.contextmanager
+def _hosted(engine: Engine) -> Iterator[None]:
+    def run_command(_module: object, argv: Sequence[str], **options: Any) -> Reply:
+        return engine.run(argv, **options)
+
+    def get_bin_path(_module: object, name: str, **_options: object) -> str | None:
+        return None if name in engine.missing else f"/usr/bin/{name}"
+
+    with (
+        mock.patch.multiple(basic.AnsibleModule, run_command=run_command, get_bin_path=get_bin_path),
+        mock.patch.object(_oneshot, "new_mark", return_value="barehost-recorded:"),
+    ):
+        yield
+
+
+def run(
+    main: Callable[[], None], args: dict[str, Any], engine: Engine | None = None, *, check: bool = False
+) -> dict[str, Any]:
+    """Run a module; return the result that it prints, as Ansible would read it."""
+    out = io.StringIO()
+    parameters = {**args, "_ansible_check_mode": check, "_ansible_diff": True}
+    with (
+        _hosted(engine or Engine()),
+        patch_module_args(parameters),
+        contextlib.redirect_stdout(out),
+        contextlib.suppress(SystemExit),
+    ):
+        main()
+    result = json.loads(out.getvalue())
+    assert isinstance(result, dict)
+    return result

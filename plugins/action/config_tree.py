@@ -108,5 +108,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             searchpath=[str(templates)],
             available_variables={**variables, "ansible_managed": HEADER},
         )
-        rendered = templar.template(text, escape_backslashes=False, overrides={"trim_blocks": True, "lstrip_blocks": True})
+        rendered = templar.template(
+            text, escape_backslashes=False, overrides={"trim_blocks": True, "lstrip_blocks": True}
+        )
         return "" if rendered is None else str(rendered)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,14 +49,13 @@ def socket_owners(inodes: Iterable[str]) -> dict[str, str]:
     wanted = {f"socket:[{inode}]": inode for inode in inodes}
     owners: dict[str, str] = {}
     for process in Path("/proc").glob("[0-9]*"):
-        try:
+        # A process may end while it is looked at.
+        with suppress(OSError):
             for handle in (process / "fd").iterdir():
                 inode = wanted.get(os.readlink(handle))  # noqa: PTH115 - the text of the link is what is compared
                 if inode:
                     name = (process / "comm").read_text(encoding="utf-8").strip()
                     owners[inode] = f"{name} (pid {process.name})"
-        except OSError:
-            continue
     return owners
 
 

@@ -54,7 +54,7 @@ def override_text(release_id: str, image: str, services: Sequence[str], static_r
     if static_root:
         mount = {"type": "bind", "source": f"./{STATIC}/{release_id}", "target": static_root, "read_only": True}
         service["volumes"] = [{**mount, "bind": {"create_host_path": False}}]
-    content = {"services": {name: service for name in sorted(services)}}
+    content = {"services": dict.fromkeys(sorted(services), service)}
     return json.dumps(content, indent=2, sort_keys=True) + "\n"
 
 
@@ -123,4 +123,6 @@ def differs(project_dir: str, release_id: str, text: str, *, static: bool) -> li
 
 def record_text(release_id: str, image: str, created: str, details: Mapping[str, Any]) -> str:
     """Return the text of a release record."""
-    return json.dumps({"id": release_id, "image": image, "created": created, **details}, indent=2, sort_keys=True) + "\n"
+    return (
+        json.dumps({"id": release_id, "image": image, "created": created, **details}, indent=2, sort_keys=True) + "\n"
+    )

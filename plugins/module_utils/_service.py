@@ -37,6 +37,7 @@ KEYS: dict[str, tuple[type, ...]] = {
     "stop_grace_seconds": (int,),
     "stop_signal": (str,),
     "memory_mb": (int,),
+    "init": (bool,),
     "config": (dict,),
     "validate": (list,),
     "compose": (dict,),
@@ -127,7 +128,9 @@ _RENDER: dict[str, tuple[str, Callable[[Any], Any]]] = {
 _NOT_COMPOSE = ("tier", "networks", "aliases", "config", "validate", "compose")
 
 
-def content_digest(service: Mapping[str, Any], name: str, trees: Mapping[str, str], files: Mapping[str, str]) -> list[str]:
+def content_digest(
+    service: Mapping[str, Any], name: str, trees: Mapping[str, str], files: Mapping[str, str]
+) -> list[str]:
     """Return the digests of all content that a service must be recreated for: Compose does not look into what is mounted."""
     config = service.get("config", {})
     own = [trees[name]] if name in trees and config.get("on_change", "recreate") == "recreate" else []

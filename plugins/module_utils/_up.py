@@ -195,7 +195,7 @@ class Engine:
         return f"{text}; its last log lines:\n{self.logs(container)}"
 
 
-def compose_files(project_dir: str, override: bool | None = None) -> list[str]:
+def compose_files(project_dir: str, *, override: bool | None = None) -> list[str]:
     """Return the files that Compose itself would read in the project's directory."""
     base = str(Path(project_dir) / _compose.BASE_FILE)
     extra = Path(project_dir) / _compose.OVERRIDE_FILE

@@ -184,7 +184,7 @@ def main() -> None:
         steps = [_up.Step(service, "create", "nothing is deployed yet") for service in params["services"]]
     else:
         files = _up.compose_files(params["project_dir"])
-        engine = _up.Engine(lambda argv: module.run_command(argv), params["project_dir"], files, params["project"])
+        engine = _up.Engine(module.run_command, params["project_dir"], files, params["project"])
         try:
             steps = converge(module, engine)
         except _up.UpError as error:

@@ -191,9 +191,10 @@ def validate(module: AnsibleModule, specs: list[_tree.FileSpec], changed_service
             argv = [arg.replace("{staging}", str(staging)) for arg in item["argv"]]
             code, out, err = module.run_command(argv)
             if code != 0:
+                what = "the stack" if item["service"] == "*" else item["service"]
                 detail = (err.strip() or out.strip()).replace(str(staging), str(dest))
                 module.fail_json(
-                    msg=f"the new configuration of {'the stack' if item['service'] == '*' else item['service']} was refused by `{argv[0]} {argv[1]}` (exit {code}); "
+                    msg=f"the new configuration of {what} was refused by `{argv[0]} {argv[1]}` (exit {code}); "
                     f"nothing was changed. It said: {detail[-2000:]}",
                     service=item["service"],
                 )
@@ -251,10 +252,7 @@ def main() -> None:
         changes=[{"path": c.path, "service": c.service, "action": c.action} for c in changes],
         changed_services=sorted(services),
         # A file that nobody asks for may be anything, so it is shown like a secret one.
-        diff=[
-            _tree.diff_of(c, str(dest), secret=c.path not in specs or specs[c.path].secret)
-            for c in changes
-        ],
+        diff=[_tree.diff_of(c, str(dest), secret=c.path not in specs or specs[c.path].secret) for c in changes],
     )
 
 

@@ -97,7 +97,9 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.barehost.django.plugins.module_utils import _compose, _release
 
 
-def build_cmd(image: str, dockerfile: str, build_args: dict[str, str], labels: dict[str, str], context: str) -> list[str]:
+def build_cmd(
+    image: str, dockerfile: str, build_args: dict[str, str], labels: dict[str, str], context: str
+) -> list[str]:
     """Return the argv that builds an image."""
     argv = ["docker", "build", "--progress", "plain", "--tag", image, "--file", f"{context}/{dockerfile}"]
     for name, value in sorted(build_args.items()):

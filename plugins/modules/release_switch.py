@@ -105,7 +105,7 @@ class Switch:
         record = _release.current_record(params["project_dir"])
         self.before = str(record["id"]) if record else ""
         self.engine = _up.Engine(
-            lambda argv: module.run_command(argv),
+            module.run_command,
             params["project_dir"],
             [str(self.root / _compose.BASE_FILE), self.draft()],
             params["project"],

@@ -133,7 +133,9 @@ def engine_info(module: AnsibleModule) -> dict[str, Any]:
         info["version"] = facts.get("ServerVersion") or ""
         info["present"] = bool(info["version"])
         info["root_dir"] = facts.get("DockerRootDir") or DOCKER_ROOT
-        info["compose_version"] = compose_version(facts) or run(module, ["docker", "compose", "version", "--short"]).strip()
+        info["compose_version"] = (
+            compose_version(facts) or run(module, ["docker", "compose", "version", "--short"]).strip()
+        )
     info["root_free_mb"] = _host.free_mb(info["root_dir"])
     return info
 
@@ -200,7 +202,9 @@ def main() -> None:
     params = module.params
     engine = engine_info(module)
     items = inspected(module) if engine["present"] else []
-    own = [item for item in items if (item["Config"].get("Labels") or {}).get(_compose.LABEL_PROJECT) == params["project"]]
+    own = [
+        item for item in items if (item["Config"].get("Labels") or {}).get(_compose.LABEL_PROJECT) == params["project"]
+    ]
     containers = _compose.parse_containers(json.dumps(own))
     ports = _host.listening_ports(params["ports"])
     own_names = {container.name for container in containers}

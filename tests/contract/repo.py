@@ -147,10 +147,10 @@ class _Anything(dict[str, Any]):
     def __contains__(self, key: object) -> bool:
         return True
 
-    def __getitem__(self, key: str) -> Any:  # noqa: ANN401 - stands for any filter
+    def __getitem__(self, key: str) -> Any:
         return lambda value, *_args, **_kwargs: value
 
-    def get(self, key: str, default: Any = None) -> Any:  # noqa: ANN401, ARG002 - the signature of the base class
+    def get(self, key: str, default: Any = None) -> Any:  # noqa: ARG002 - the signature of the base class
         return self[key]
 
 

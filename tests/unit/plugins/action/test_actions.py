@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parents[4]
-SECRET = "hush-hush-hush-hush"  # noqa: S105 - what must not be seen
+SECRET = "hush-hush-hush-hush"
 INVENTORY = "[stack]\nweb1 ansible_host=192.0.2.1\n[other]\nweb9 ansible_host=192.0.2.9\n"
 SPECS = {
     "stack": """
@@ -195,7 +195,7 @@ def url() -> Iterator[str]:
             self.send_response(200 if self.path == "/health/" else 503)
             self.end_headers()
 
-        def log_message(self, *_args: Any) -> None:  # noqa: ANN401 - the signature of the base class
+        def log_message(self, *_args: Any) -> None:
             pass
 
     server = HTTPServer(("127.0.0.1", 0), Handler)

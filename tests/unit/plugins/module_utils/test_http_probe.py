@@ -17,7 +17,7 @@ from ansible_collections.barehost.django.plugins.module_utils import _http_probe
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PASSWORD = "hush-hush-hush"  # noqa: S105 - what must not be seen
+PASSWORD = "hush-hush-hush"
 PAGE = """<html><head><link rel="stylesheet" href="/static/a.css"><link rel="icon" href="/favicon.ico">
 <script src="/static/a.js?v=1"></script><script src="https://elsewhere.invalid/x.js"></script><script>1</script></head>
 <body><img src="../static/a.png"><img src="data:image/png;base64,AA=="></body></html>"""
@@ -74,7 +74,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(text.encode())
 
-    def log_message(self, *_args: Any) -> None:  # noqa: ANN401 - the signature of the base class
+    def log_message(self, *_args: Any) -> None:
         """Keep the test output clean."""
 
 
@@ -89,7 +89,7 @@ def site() -> Iterator[probe.Site]:
     server.server_close()
 
 
-def run(site: probe.Site, **options: Any) -> dict[str, Any]:  # noqa: ANN401 - options of any check
+def run(site: probe.Site, **options: Any) -> dict[str, Any]:
     return probe.run_check(site, probe.parse_check({"name": "t", **options}), {})
 
 

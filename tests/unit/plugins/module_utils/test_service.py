@@ -37,7 +37,13 @@ def test_a_bind_mount_never_creates_its_source() -> None:
     ]
     project = _service.render_project({"redis": service(volumes=volumes)}, "shop")
     assert project["services"]["redis"]["volumes"] == [
-        {"type": "bind", "source": "./redis", "target": "/etc/redis", "read_only": True, "bind": {"create_host_path": False}},
+        {
+            "type": "bind",
+            "source": "./redis",
+            "target": "/etc/redis",
+            "read_only": True,
+            "bind": {"create_host_path": False},
+        },
         {"type": "volume", "source": "redis", "target": "/data"},
     ]
     assert project["volumes"] == {"redis": {}}
@@ -59,7 +65,7 @@ def test_a_service_that_reads_another_environment_is_another_one() -> None:
         ]
         for digest in ("a", "b", "b")
     }
-    assert len(definitions) == 2  # noqa: PLR2004
+    assert len(definitions) == 2
 
 
 def test_every_service_is_labelled_with_its_definition() -> None:

@@ -91,7 +91,9 @@ def test_a_masked_diff_shows_which_lines_changed_and_no_value() -> None:
         assert secret not in "".join(masked)
 
 
-@pytest.mark.parametrize("line", ["CREATE USER x IDENTIFIED BY 'pw'", "pw", "password = pw", "requirepass pw", "pw: pw pw"])
+@pytest.mark.parametrize(
+    "line", ["CREATE USER x IDENTIFIED BY 'pw'", "pw", "password = pw", "requirepass pw", "pw: pw pw"]
+)
 def test_no_shape_of_line_shows_its_value(line: str) -> None:
     shown, _ = _tree.mask(f"{line}\n", "")
     assert "pw" not in shown.replace("pw:", "")

@@ -1,0 +1,140 @@
+# Copyright: (c) 2026, The barehost authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Second runs, repairs, a reboot."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+import docker
+import pytest
+from conftest import STACK_DIR, request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+BOOT_SECONDS = 180
+
+
+def containers(root: Any) -> dict[str, str]:
+    """Map each container's name to its id and start, which change when it is recreated or restarted."""
+    listing = root.check_output("docker ps --all --quiet").split()
+    items = json.loads(root.check_output("docker inspect " + " ".join(listing)))
+    return {item["Name"]: item["Id"] + item["State"]["StartedAt"] for item in items}
+
+
+def test_a_dry_run_on_the_deployed_host_changes_nothing_and_says_so(root: Any, playbook: Callable[..., Any]) -> None:
+    before = containers(root)
+    run = playbook("site", "--check", "--diff")
+    assert run.code == 0, run.output
+    assert (run.stats["changed"], run.changed) == (0, [])
+    assert containers(root) == before
+
+
+def test_exactly_what_was_broken_by_hand_is_repaired(root: Any, playbook: Callable[..., Any]) -> None:
+    before = containers(root)
+    root.check_output("docker stop app-worker-1")
+    root.check_output(f"sed -i 's/25m/26m/' {STACK_DIR}/nginx/site.conf")
+    root.check_output("docker exec app-nginx-1 nginx -c /etc/nginx/stack/nginx.conf -s reload")
+    run = playbook("site")
+    assert run.code == 0, run.output
+    site = run.tasks["Install the configuration of every service"]
+    assert site["changes"] == [{"path": "nginx/site.conf", "service": "nginx", "action": "update"}]
+    switch = run.tasks["Run the application on the release"]
+    assert [(step["service"], step["action"]) for step in switch["steps"]] == [("worker", "start")]
+    after = containers(root)
+    assert {name for name in before if before[name] != after.get(name)} == {"/app-worker-1"}
+    assert "client_max_body_size 25m;" in root.check_output(
+        "docker exec app-nginx-1 nginx -T -c /etc/nginx/stack/nginx.conf"
+    )
+
+
+def test_nginx_loads_what_an_earlier_run_left_unloaded(root: Any, playbook: Callable[..., Any]) -> None:
+    # As if a run had died between the writing and the reload: the file is right, and what runs is not.
+    root.check_output(f"cp {STACK_DIR}/nginx/stamp.conf /root/stamp.conf")
+    root.check_output(f"sed -i 's/return 200 .*/return 200 \"old\";/' {STACK_DIR}/nginx/stamp.conf")
+    root.check_output("docker exec app-nginx-1 nginx -c /etc/nginx/stack/nginx.conf -s reload")
+    time.sleep(1)
+    root.check_output(f"cp /root/stamp.conf {STACK_DIR}/nginx/stamp.conf")
+    run = playbook("deploy")
+    assert run.code == 0, run.output
+    steps = run.tasks["Bring the edge up on its current configuration"]["steps"]
+    assert [(step["service"], step["action"]) for step in steps] == [("nginx", "reload")]
+
+
+def test_a_broken_configuration_never_lands(root: Any, playbook: Callable[..., Any]) -> None:
+    before = root.check_output(f"md5sum {STACK_DIR}/nginx/nginx.conf")
+    run = playbook("deploy", "-e", "nginx_worker_processes=many")
+    assert run.code != 0
+    assert "the new configuration of nginx was refused" in run.message
+    assert "worker_processes" in run.message
+    assert root.check_output(f"md5sum {STACK_DIR}/nginx/nginx.conf") == before
+    assert root.run(f"ls -d {STACK_DIR}/.staging-*").rc != 0
+    assert request("/health/").status == 200
+
+
+def test_a_release_that_cannot_start_leaves_the_old_one_serving(root: Any, playbook: Callable[..., Any]) -> None:
+    before = json.loads(request("/health/").body)["release"]
+    arguments = json.dumps(
+        {"django_build_args": {"UNUSED": "1"}, "django_command": ["gunicorn", "no.such:application"]}
+    )
+    run = playbook("deploy", "-e", arguments)
+    assert run.code != 0
+    assert "was not accepted" in run.message
+    assert "No module named" in run.message
+    assert root.check_output(f"readlink {STACK_DIR}/releases/current") == f"{before}.json"
+    assert playbook("deploy").code == 0
+    assert json.loads(request("/health/").body)["release"] == before
+
+
+def test_everything_serves_again_after_a_reboot(root: Any) -> None:
+    tables = "docker exec app-redis-1 sh -c 'REDISCLI_AUTH=\"$(cat /usr/local/etc/redis/password)\" redis-cli set reboot kept'"
+    root.check_output(tables)
+    docker.from_env().containers.get("barehost-default").restart(timeout=120)
+    deadline = time.monotonic() + BOOT_SECONDS
+    while True:
+        try:
+            answer = request("/health/")
+            if answer.status == 200:
+                break
+        except OSError:
+            pass
+        if time.monotonic() > deadline:
+            pytest.fail(f"the site did not come back within {BOOT_SECONDS} s of the reboot")
+        time.sleep(1)
+    assert root.check_output(tables.replace("set reboot kept", "get reboot")) == "kept"
+
+
+def test_the_second_run_after_all_that_changes_nothing(playbook: Callable[..., Any]) -> None:
+    run = playbook("site")
+    assert run.code == 0, run.output
+    assert run.changed == []
+
+
+@pytest.mark.parametrize("answer", ["json", "text"])
+def test_status_shows_every_service(playbook: Callable[..., Any], answer: str) -> None:
+    run = playbook("status", "-e", f"status_format={answer}")
+    assert run.code == 0, run.output
+    for name in ("mysql", "redis", "web", "worker", "beat", "nginx"):
+        assert name in run.output
+    if answer == "json":
+        line = next(line for line in run.output.splitlines() if line.startswith('{"'))
+        assert json.loads(line)
+
+
+def test_a_superuser_is_made_once_and_can_log_in(playbook: Callable[..., Any], tmp_path: Any) -> None:
+    values = tmp_path / "superuser.json"
+    values.write_text(
+        json.dumps(
+            {"superuser_username": "ops", "superuser_email": "ops@example.org", "superuser_password": "first one"}
+        )
+    )
+    first, second = (playbook("superuser", "-e", f"@{values}") for _ in range(2))
+    assert (first.code, second.code) == (0, 0), first.output + second.output
+    assert first.changed
+    assert not second.changed
+    assert "first one" not in first.output + second.output
+    answer = request("/api/jobs/", headers={"Authorization": "Basic b3BzOmZpcnN0IG9uZQ=="})
+    assert answer.status == 200

@@ -1,0 +1,53 @@
+# Copyright: (c) 2026, The barehost authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Taking the stack down: last, since nothing is left to test afterwards."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from conftest import STACK_DIR, request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+COUNT = "docker ps --all --quiet --filter label=com.docker.compose.project=app"
+VOLUMES = "docker volume ls --quiet --filter label=com.docker.compose.project=app"
+
+
+def test_data_of_a_stack_that_is_not_named_is_not_deleted(root: Any, playbook: Callable[..., Any]) -> None:
+    run = playbook("uninstall", "-e", "uninstall_delete_data=other")
+    assert run.code != 0
+    assert "other" in run.message
+    assert len(root.check_output(COUNT).split()) == 6
+
+
+def test_a_dry_run_takes_nothing_down(root: Any, playbook: Callable[..., Any]) -> None:
+    run = playbook("uninstall", "--check")
+    assert run.code == 0, run.output
+    assert run.changed
+    assert len(root.check_output(COUNT).split()) == 6
+    assert request("/health/").status == 200
+
+
+def test_the_data_stays_and_comes_back(root: Any, playbook: Callable[..., Any]) -> None:
+    table = "app_kept"
+    client = "docker exec app-mysql-1 mysql --defaults-extra-file=/run/secrets/client.cnf --protocol=tcp -h 127.0.0.1 -N -B app -e"
+    root.check_output(f"{client} 'CREATE TABLE {table} (id INT)'")
+    assert playbook("uninstall").code == 0
+    assert root.check_output(COUNT) == ""
+    assert sorted(root.check_output(VOLUMES).split()) == ["app_mysql", "app_redis"]
+    assert root.file(f"{STACK_DIR}/secrets/django_secret_key").exists
+    again = playbook("uninstall")
+    assert again.changed == []
+    assert playbook("deploy").code == 0
+    assert root.check_output(f"{client} \"SHOW TABLES LIKE '{table}'\"") == table
+
+
+def test_named_data_is_deleted_and_the_engine_stays(root: Any, playbook: Callable[..., Any]) -> None:
+    run = playbook("uninstall", "-e", "uninstall_delete_data=app")
+    assert run.code == 0, run.output
+    assert root.check_output(COUNT) == ""
+    assert root.check_output(VOLUMES) == ""
+    assert not root.file(STACK_DIR).exists
+    assert root.run("docker info").rc == 0

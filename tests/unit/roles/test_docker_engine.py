@@ -1,0 +1,105 @@
+# Copyright: (c) 2026, The barehost authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What `docker_engine` decides from what was found on a host, for hosts that no test boots."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+PLAYBOOK = """
+- name: Decide
+  hosts: localhost
+  connection: local
+  gather_facts: false
+  tasks:
+    - name: Check whether the source fits
+      ansible.builtin.include_role:
+        name: barehost.django.docker_engine
+        tasks_from: preflight
+        public: true
+
+    - name: Say what follows
+      ansible.builtin.debug:
+        msg: "missing={{ docker_engine__missing | sort | join(',') }} daemon={{ docker_engine__daemon | to_json }}"
+"""
+
+
+def found(os_id: str = "debian", os_version: str = "13", **engine: Any) -> dict[str, Any]:
+    """Return what `stack_info` says of a host."""
+    return {
+        "host": {
+            "os": {"id": os_id, "version_id": os_version, "codename": "x", "pretty_name": f"{os_id} {os_version}"}
+        },
+        "engine": {"present": False, "version": "", "compose_version": "", "daemon_json": "", **engine},
+        "packages": {},
+    }
+
+
+def decide(tmp_path: Path, info: dict[str, Any], **variables: Any) -> tuple[int, str]:
+    """Run the role's decisions on the controller."""
+    file = tmp_path / "play.yml"
+    file.write_text(PLAYBOOK)
+    program = shutil.which("ansible-playbook") or "ansible-playbook"
+    values = json.dumps({"docker_engine_info": info, **variables})
+    env = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_FORCE_COLOR": "0"}
+    argv = [program, "-i", "localhost,", str(file), "-e", values]
+    done = subprocess.run(argv, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    return done.returncode, " ".join((done.stdout + done.stderr).split())
+
+
+def test_debian_12_has_no_compose_and_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    code, output = decide(tmp_path, found(os_version="12"))
+    assert code != 0
+    assert "debian 12 has no package of Compose v2: set docker_engine_source to docker_ce" in output
+
+
+@pytest.mark.parametrize(
+    ("info", "variables", "packages"),
+    [
+        (found(), {}, "docker-buildx,docker-cli,docker-compose,docker.io"),
+        (found("ubuntu", "24.04"), {}, "docker-buildx,docker-compose-v2,docker.io"),
+        (
+            found(os_version="12"),
+            {"docker_engine_source": "docker_ce"},
+            "containerd.io,docker-buildx-plugin,docker-ce,docker-ce-cli,docker-compose-plugin",
+        ),
+        # An engine that answers is adopted, whatever installed it.
+        (found(present=True, version="24.0.7", compose_version="2.30.1"), {"docker_engine_source": "docker_ce"}, ""),
+        # One whose Compose is too old to be used gets what the source brings.
+        (
+            found(present=True, version="24.0.7", compose_version="2.20.0"),
+            {},
+            "docker-buildx,docker-cli,docker-compose,docker.io",
+        ),
+    ],
+)
+def test_the_packages_follow_from_the_source_and_the_host(
+    tmp_path: Path, info: dict[str, Any], variables: dict[str, Any], packages: str
+) -> None:
+    code, output = decide(tmp_path, info, **variables)
+    assert code == 0, output
+    assert f"missing={packages} daemon=" in output
+
+
+def test_an_engine_that_is_said_to_be_there_must_be_there(tmp_path: Path) -> None:
+    code, output = decide(tmp_path, found(), docker_engine_source="existing")
+    assert code != 0
+    assert "docker_engine_source is existing, and the host has no Docker that answers and no Compose" in output
+
+
+def test_keys_of_the_daemon_that_are_not_ours_stay(tmp_path: Path) -> None:
+    info = found(daemon_json='{"data-root": "/srv/docker", "log-driver": "json-file"}')
+    code, output = decide(tmp_path, info, docker_engine_daemon={"debug": True})
+    assert code == 0, output
+    assert '"data-root": "/srv/docker"' in output
+    assert '"log-driver": "local"' in output
+    assert '"debug": true' in output
+    assert "registry-mirrors" not in output

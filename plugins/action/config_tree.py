@@ -87,6 +87,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             task_vars=task_vars,
         )
         result["digests"] = digests
+        result["file_digests"] = file_digests(files)
         return result
 
     def _render_tree(self, tree: Mapping[str, Any], variables: dict[str, Any]) -> tuple[list[dict[str, Any]], str]:

@@ -165,6 +165,21 @@ def process_services(processes: Mapping[str, list[str]], base: Mapping[str, Any]
     return {name: {**base, "command": list(command)} for name, command in processes.items()}
 
 
+def service_definitions(
+    services: Mapping[str, Mapping[str, Any]],
+    trees: Mapping[str, str],
+    files: Mapping[str, str],
+) -> dict[str, str]:
+    """Map each service to the definition that its container should be labelled with.
+
+    Known on the controller, and so in a dry run too, where the files on the host are still the old ones.
+    """
+    return {
+        name: render_service(name, service, trees, files)["labels"][DEFINITION_LABEL]
+        for name, service in services.items()
+    }
+
+
 def named_volumes(services: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """List the named volumes that the services use."""
     names = {

@@ -109,8 +109,16 @@ def failed(container: _compose.Container, restarts_before: int) -> bool:
 class Engine:
     """The Docker and Compose CLI of one project."""
 
-    def __init__(self, run: Runner, project_dir: str, files: Sequence[str], project: str) -> None:
-        """Take the function that runs a command, and what names the project."""
+    def __init__(
+        self,
+        run: Runner,
+        project_dir: str,
+        files: Sequence[str],
+        project: str,
+        definitions: Mapping[str, str] | None = None,
+    ) -> None:
+        """Take the function that runs a command, what names the project, and what its services should be made from."""
+        self._definitions = definitions
         self._run = run
         self.project_dir = project_dir
         self.files = list(files)
@@ -139,6 +147,12 @@ class Engine:
     def snapshot(self) -> Snapshot:
         """Read what the files ask for and what is there."""
         services = _compose.parse_services(self.compose("config", "--format", "json"))
+        if self._definitions is not None:
+            # In a dry run the files are still the old ones; what was rendered is what counts.
+            services = {
+                name: _compose.Wanted(services[name].image if name in services else "", definition)
+                for name, definition in self._definitions.items()
+            }
         references = sorted({_compose.normalize_reference(wanted.image) for wanted in services.values()})
         _, out, _ = self._run(_compose.image_cmd(references)) if references else (0, "[]", "")
         return Snapshot(services, _compose.parse_image_ids(out), self.containers())

@@ -39,6 +39,11 @@ options:
     type: list
     elements: str
     required: true
+  definitions:
+    description:
+      - What each service of the project should be made from, as the filter P(barehost.django.service_definitions#filter) says it.
+      - Without it the files on the host say so, which in a dry run are still the old ones.
+    type: dict
   timeout:
     description: Seconds within which every service must be healthy.
     type: int
@@ -173,6 +178,7 @@ def main() -> None:
             "project_dir": {"type": "path", "required": True},
             "project": {"type": "str", "required": True},
             "services": {"type": "list", "elements": "str", "required": True},
+            "definitions": {"type": "dict"},
             "timeout": {"type": "int", "default": 180},
             "remove_orphans": {"type": "bool", "default": False},
             "reload": {"type": "list", "elements": "dict", "options": RELOAD_SPEC, "default": []},
@@ -184,7 +190,7 @@ def main() -> None:
         steps = [_up.Step(service, "create", "nothing is deployed yet") for service in params["services"]]
     else:
         files = _up.compose_files(params["project_dir"])
-        engine = _up.Engine(module.run_command, params["project_dir"], files, params["project"])
+        engine = _up.Engine(module.run_command, params["project_dir"], files, params["project"], params["definitions"])
         try:
             steps = converge(module, engine)
         except _up.UpError as error:

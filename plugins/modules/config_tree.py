@@ -135,6 +135,10 @@ digests:
   description: For each tree, 16 hex digits that stand for the content of all its files.
   type: dict
   returned: always
+file_digests:
+  description: The same for each file.
+  type: dict
+  returned: always
 """
 
 import shutil

@@ -50,6 +50,11 @@ options:
     description: Where the release's static files are mounted in its containers; empty where it has none.
     type: str
     default: ""
+  definitions:
+    description:
+      - What each service of the project should be made from, as the filter P(barehost.django.service_definitions#filter) says it.
+      - Without it the files on the host say so, which in a dry run are still the old ones.
+    type: dict
   timeout:
     description: Seconds within which every service must be healthy.
     type: int
@@ -109,6 +114,7 @@ class Switch:
             params["project_dir"],
             [str(self.root / _compose.BASE_FILE), self.draft()],
             params["project"],
+            params["definitions"],
         )
 
     def draft(self) -> str:
@@ -185,6 +191,7 @@ def main() -> None:
             "release_id": {"type": "str", "required": True},
             "image": {"type": "str", "required": True},
             "services": {"type": "list", "elements": "str", "required": True},
+            "definitions": {"type": "dict"},
             "static_root": {"type": "str", "default": ""},
             "timeout": {"type": "int", "default": 120},
             "details": {"type": "dict", "default": {}},

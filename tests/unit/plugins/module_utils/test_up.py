@@ -155,3 +155,17 @@ def test_up_names_its_services_and_never_their_dependencies() -> None:
 def test_a_command_that_fails_is_named_with_what_it_said() -> None:
     with pytest.raises(_up.UpError, match=r"`docker compose … web` ended with 17: no such image"):
         _up.Engine(lambda _: (17, "", "no such image"), "/opt/shop", [], "shop").up(["web"])
+
+
+def test_in_a_dry_run_what_was_rendered_counts_and_not_the_old_files() -> None:
+    fake = FakeEngine([container(definition="d1")])
+    answer = '{"services": {"web": {"image": "shop/app:1", "labels": {"barehost.django.definition": "d1"}}}}'
+    engine_ = _up.Engine(
+        lambda argv: (0, answer, "") if "config" in argv else fake(argv),
+        "/opt/shop",
+        [],
+        "shop",
+        {"web": "d2", "new": "d1"},
+    )
+    steps = _up.plan(["web", "new"], engine_.snapshot())
+    assert [(step.service, step.action) for step in steps] == [("web", "recreate"), ("new", "create")]

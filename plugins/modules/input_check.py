@@ -47,14 +47,11 @@ notes:
 """
 
 EXAMPLES = r"""
+# In a play with `hosts: all:localhost` at the head of a playbook.
 - name: Refuse a run that no host matches
-  hosts: all:localhost
-  gather_facts: false
-  tasks:
-    - name: Look for hosts
-      barehost.django.input_check:
-        require_hosts: stack
-      run_once: true
+  barehost.django.input_check:
+    require_hosts: stack
+  run_once: true
 
 - name: Check all variables
   barehost.django.input_check:

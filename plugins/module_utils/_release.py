@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 RELEASES = "releases"
 STATIC = "static"
 CURRENT = "current"
+# Copies of what the serving release was started with: the files themselves are rendered before a release is tried.
+SERVING = "serving"
+SERVING_FILES = (_compose.BASE_FILE, ".env")
 _ID = re.compile(r"^[a-z0-9][a-z0-9._-]{2,62}$")
 
 
@@ -73,6 +76,25 @@ def write_text(path: Path, text: str, mode: int = 0o644) -> bool:
         os.fsync(stream.fileno())
     temporary.replace(path)
     return True
+
+
+def keep_serving(project_dir: str) -> None:
+    """Keep a copy of the files that the serving release reads, closed to everybody but root."""
+    folder = Path(project_dir) / RELEASES / SERVING
+    folder.mkdir(mode=0o700, exist_ok=True)
+    for name in SERVING_FILES:
+        source = Path(project_dir) / name
+        if source.exists():
+            write_text(folder / name, source.read_text(encoding="utf-8"), 0o600)
+
+
+def restore_serving(project_dir: str) -> None:
+    """Put the kept files back: an earlier release with the settings of the one that failed would fail, too."""
+    for name in SERVING_FILES:
+        kept, target = Path(project_dir) / RELEASES / SERVING / name, Path(project_dir) / name
+        if kept.exists():
+            mode = target.stat().st_mode & 0o777 if target.exists() else 0o600
+            write_text(target, kept.read_text(encoding="utf-8"), mode)
 
 
 def point(link: Path, target: str) -> bool:

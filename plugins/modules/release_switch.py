@@ -149,24 +149,25 @@ class Switch:
             self.engine.up(active)
             self.engine.wait(self.services, self.module.params["timeout"], settle=active)
         except _up.UpError as error:
-            self.return_to(old_override, old_static, active)
-            end = f"release {self.before} serves again" if self.before else "there was no earlier release to go back to"
-            self.module.fail_json(msg=f"release {self.release_id} was not accepted, {end}: {error}", before=self.before)
+            end = self.return_to(old_override, old_static, active)
+            self.module.fail_json(msg=f"release {self.release_id} was not accepted; {end}: {error}", before=self.before)
         self.record()
 
-    def return_to(self, old_override: str | None, old_static: str, services: list[str]) -> None:
-        """Put the earlier release back; its own trouble must not hide why we are going back."""
+    def return_to(self, old_override: str | None, old_static: str, services: list[str]) -> str:
+        """Put the earlier release back, and say how that ended; its own trouble must not hide why we are going back."""
         if old_static:
             _release.point(self.root / _release.STATIC / _release.CURRENT, old_static)
         if old_override is None:
             self.override.unlink()
-            return
+            return "there was no earlier release to go back to"
+        _release.restore_serving(str(self.root))
         _release.write_text(self.override, old_override)
         try:
             self.engine.up(services)
             self.engine.wait(services, self.module.params["timeout"], settle=services)
         except _up.UpError as error:
-            self.module.warn(f"going back to release {self.before}: {error}")
+            return f"going back to release {self.before} FAILED ({error}); the new release failed because"
+        return f"release {self.before} serves again"
 
     def record(self) -> None:
         """Write the release record and name it the current one."""
@@ -204,6 +205,8 @@ def main() -> None:
         changed = bool(steps or stale)
         if changed and not module.check_mode:
             switch.execute(steps)
+        if not module.check_mode:
+            _release.keep_serving(module.params["project_dir"])
     except (_up.UpError, ValueError) as error:
         module.fail_json(msg=str(error))
     lines = [f"{step.service}: {step.action} ({step.reason})\n" for step in steps]

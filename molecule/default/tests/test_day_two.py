@@ -83,7 +83,11 @@ def test_a_release_that_cannot_start_leaves_the_old_one_serving(root: Any, playb
     run = playbook("deploy", "-e", arguments)
     assert run.code != 0
     assert "was not accepted" in run.message
+    assert f"release {before} serves again" in run.message
     assert "No module named" in run.message
+    answer = request("/health/live/")
+    assert answer.status == 200
+    assert json.loads(request("/health/").body)["release"] == before
     assert root.check_output(f"readlink {STACK_DIR}/releases/current") == f"{before}.json"
     assert playbook("deploy").code == 0
     assert json.loads(request("/health/").body)["release"] == before

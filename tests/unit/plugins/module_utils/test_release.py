@@ -66,3 +66,18 @@ def test_what_does_not_speak_of_the_release_is_listed(tmp_path: Path) -> None:
     _release.write_text(tmp_path / "releases" / "abc.json", '{"id": "abc"}')
     _release.point(tmp_path / "releases" / "current", "abc.json")
     assert _release.differs(str(tmp_path), "abc", text, static=True) == []
+
+
+def test_the_files_of_the_serving_release_come_back_with_their_modes(tmp_path: Path) -> None:
+    (tmp_path / "releases").mkdir()
+    for name, mode in (("compose.yaml", 0o644), (".env", 0o600)):
+        (tmp_path / name).write_text(f"old {name}\n")
+        (tmp_path / name).chmod(mode)
+    _release.keep_serving(str(tmp_path))
+    assert (tmp_path / "releases" / "serving" / ".env").stat().st_mode & 0o777 == 0o600
+    for name in ("compose.yaml", ".env"):
+        (tmp_path / name).write_text("new\n")
+    _release.restore_serving(str(tmp_path))
+    for name, mode in (("compose.yaml", 0o644), (".env", 0o600)):
+        assert (tmp_path / name).read_text() == f"old {name}\n"
+        assert (tmp_path / name).stat().st_mode & 0o777 == mode

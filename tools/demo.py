@@ -14,7 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 CREDENTIALS = ROOT / ".demo" / "credentials.json"
-URL = "http://127.0.0.1:8080/"
+URL = "http://127.0.0.1:8080"
 PASSWORD_LENGTH = 24
 
 
@@ -33,7 +33,7 @@ def write_credentials() -> None:
 def show() -> None:
     """Say where the demo is, and where its password."""
     document = json.loads(CREDENTIALS.read_text())
-    print(f"\nThe demo serves at {document['url']} (administration: {document['url']}admin/)")
+    print(f"\nThe demo serves at {document['url']} (administration: {document['url']}/admin/)")
     print(f"User: {document['username']}, password: in {CREDENTIALS.relative_to(ROOT)}")
 
 

@@ -173,7 +173,7 @@ def context(recipe: Recipe) -> dict[str, bytes]:
         files["sources.list"] = ("\n".join(machine.debian_sources(recipe.suite, machine.apt_indexes())) + "\n").encode()
         files.update({f"certificate-{name}": content for name, content in machine.certificates().items()})
     if recipe.folder == "python":
-        files["pip.conf"] = ("\n".join(["[global]", *machine.pip_settings()]) + "\n").encode()
+        files["pip.conf"] = ("\n".join(["[global]", "timeout = 60", *machine.pip_settings()]) + "\n").encode()
     return files
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 LOCAL_CERTIFICATES = Path("/usr/local/share/ca-certificates")
 INDEX_FORMAT = "$(ORIGIN)|$(CODENAME)|$(REPO_URI)"
 POCKETS = ("", "-updates", "-security")
-PIP_KEYS = ("index-url", "extra-index-url", "trusted-host", "timeout")
+# Only what decides where packages come from: one shell's other wishes must not make another image.
+PIP_KEYS = ("index-url", "extra-index-url", "trusted-host")
 
 
 class MachineError(Exception):
@@ -52,7 +53,7 @@ def certificates() -> dict[str, bytes]:
 
 
 def pip_settings() -> list[str]:
-    """Lines of a pip.conf for a container: index and patience of this machine, without local directories."""
+    """Lines of a pip.conf for a container: the indexes of this machine, without local directories."""
     listing = subprocess.run(
         [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=False
     ).stdout
@@ -63,8 +64,7 @@ def pip_lines(listing: str) -> list[str]:
     """Keep of `pip config list` what a container can use."""
     found: dict[str, str] = {}
     for scope, key, value in re.findall(r"^([\w:]+)\.([\w-]+)='(.*)'$", listing, flags=re.MULTILINE):
-        name = key.removeprefix("default-")
         words = [word for word in value.split() if not word.startswith(("file:", "/"))]
-        if name in PIP_KEYS and scope in {"global", "user", "site", ":env:"} and words:
-            found[name] = " ".join(words)
+        if key in PIP_KEYS and scope in {"global", "user", "site", ":env:"} and words:
+            found[key] = " ".join(words)
     return [f"{key} = {value}" for key, value in sorted(found.items())]

@@ -35,7 +35,7 @@ class Outcome:
         """Return the step's line of the summary."""
         verdict = "FAILED" if self.failed else "ok"
         skipped = f", {self.skipped} skipped" if self.skipped else ""
-        return f"{verdict:7}{self.step:18}{self.passed} passed, {self.failed} failed{skipped} ({self.seconds:.0f} s)"
+        return f"{verdict:7}{self.step:20}{self.passed} passed, {self.failed} failed{skipped} ({self.seconds:.0f} s)"
 
 
 def read_report(path: Path) -> tuple[int, int, int]:

@@ -115,7 +115,9 @@ def test_redis_keeps_what_is_queued_and_wants_a_password(root: Any) -> None:
 
 def test_no_secret_is_on_a_command_line_or_in_a_container_definition(root: Any) -> None:
     processes = root.check_output("ps axww -o args")
-    definitions = root.check_output(f"cat {STACK_DIR}/compose.yaml {STACK_DIR}/releases/*.yaml {STACK_DIR}/releases/*.json")
+    definitions = root.check_output(
+        f"cat {STACK_DIR}/compose.yaml {STACK_DIR}/releases/*.yaml {STACK_DIR}/releases/*.json"
+    )
     for name in root.check_output(f"ls {STACK_DIR}/secrets").split():
         secret = root.file(f"{STACK_DIR}/secrets/{name}").content_string
         assert len(secret) >= 40, name

@@ -51,7 +51,7 @@ def test_pip_keeps_what_a_container_can_reach() -> None:
         "global.extra-index-url='file:///srv/simple https://index.example/simple'\n"
         "global.find-links='/srv/wheels'\n"
     )
-    assert machine.pip_lines(listing) == ["extra-index-url = https://index.example/simple", "timeout = 180"]
+    assert machine.pip_lines(listing) == ["extra-index-url = https://index.example/simple"]
 
 
 @pytest.mark.usefixtures("machine_stub")

@@ -88,7 +88,8 @@ def test_parents_come_before_what_is_in_them(app: Path) -> None:
 def test_two_clones_have_one_hash_and_one_archive(app: Path, tmp_path: Path) -> None:
     clone = tmp_path / "clone"
     with tarfile.open(fileobj=io.BytesIO(packed(app))) as tar:
-        tar.extractall(clone, filter="data")
+        # The Python of Debian 12 knows no extraction filters; the archive is ours.
+        tar.extractall(clone)  # noqa: S202
     # Another umask, other times, and things that are ignored.
     for path in clone.rglob("*"):
         if not path.is_symlink():

@@ -145,6 +145,12 @@ def parse_image_ids(text: str) -> dict[str, str]:
     return ids
 
 
+def first_image_id(text: str) -> str:
+    """Return the id of the first image in the answer of `docker image inspect`, or an empty text."""
+    items = json.loads(text or "[]")
+    return str(items[0]["Id"]) if items else ""
+
+
 @dataclass(frozen=True)
 class Wanted:
     """What the Compose files ask for of one service."""

@@ -42,6 +42,12 @@ KEYS: dict[str, tuple[type, ...]] = {
     "validate": (list,),
     "compose": (dict,),
 }
+# Keys that hold dictionaries -> what each of those must have.
+ENTRIES: dict[str, set[str]] = {
+    "volumes": {"type", "source", "target"},
+    "ports": {"published", "target"},
+    "healthcheck": {"command"},
+}
 REQUIRED = ("tier", "image", "networks")
 
 
@@ -55,10 +61,18 @@ def check_service(name: str, service: Mapping[str, Any]) -> None:
         if key not in KEYS:
             msg = f"service {name}: unknown key {key!r}; known: {', '.join(sorted(KEYS))}"
             raise ServiceError(msg)
-        if not isinstance(value, KEYS[key]):
+        # `-e name=60` is a text; what looks like a number is one.
+        number = KEYS[key] == (int,) and isinstance(value, str) and value.isdecimal()
+        if not number and not isinstance(value, KEYS[key]):
             wanted = " or ".join(kind.__name__ for kind in KEYS[key])
             msg = f"service {name}: {key} is {type(value).__name__}, expected {wanted}"
             raise ServiceError(msg)
+    for key, wanted_keys in ENTRIES.items():
+        entries = service.get(key, [])
+        for entry in entries if isinstance(entries, list) else [entries]:
+            if not isinstance(entry, dict) or not wanted_keys <= set(entry):
+                msg = f"service {name}: {key} holds {entry!r}, expected a dictionary with {', '.join(sorted(wanted_keys))}"
+                raise ServiceError(msg)
     for key in REQUIRED:
         if key not in service:
             msg = f"service {name}: {key} is missing"
@@ -146,6 +160,9 @@ def render_service(
     """Say one service to Compose; trees and files are the digests of what it mounts and reads."""
     check_service(name, service)
     rendered: dict[str, Any] = {"restart": "unless-stopped"}
+    if service["tier"] == "app":
+        # Built or pulled by the release alone: a name that is missing here may be a stranger's on Docker Hub.
+        rendered["pull_policy"] = "never"
     for key, value in service.items():
         if key in _NOT_COMPOSE:
             continue

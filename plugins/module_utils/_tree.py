@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 MASK = "********"
-# Up to the first separator a line of a secret file may be shown: the name of a setting, never its value.
-_NAME = re.compile(r"^\s*[A-Za-z_][\w.-]*\s*[=:]\s*")
+# In files of these formats a line is "name = value", and its name may be shown. A file that is nothing but a password may
+# hold the same signs, so everywhere else the whole line is hidden.
+NAMED_FORMATS = (".env", ".cnf")
+_NAME = re.compile(r"^\s*[A-Za-z_][\w.-]*\s*=\s*")
 
 
 @dataclass(frozen=True)
@@ -125,22 +127,22 @@ def strays(root: Path, managed: Sequence[str], wanted: Iterable[str]) -> list[st
     return sorted(path for path in found if path not in keep)
 
 
-def mask(before: str, after: str) -> tuple[str, str]:
+def mask(before: str, after: str, *, named: bool) -> tuple[str, str]:
     """Hide the values of two versions of a secret file, line by line.
 
     Each different value gets a number, so that a reader sees which lines changed without seeing what they say.
     """
     seen: dict[str, int] = {}
-    return _mask(before, seen), _mask(after, seen)
+    return _mask(before, seen, named=named), _mask(after, seen, named=named)
 
 
-def _mask(text: str, seen: dict[str, int]) -> str:
+def _mask(text: str, seen: dict[str, int], *, named: bool) -> str:
     lines = []
     for line in text.splitlines():
-        if not line.strip() or line.lstrip().startswith("#"):
+        if not line.strip() or (named and line.lstrip().startswith("#")):
             lines.append(line)
             continue
-        match = _NAME.match(line)
+        match = _NAME.match(line) if named else None
         name = match.group(0) if match else ""
         value = line[len(name) :]
         lines.append(f"{name}{MASK} #{seen.setdefault(value, len(seen) + 1)}")
@@ -151,7 +153,7 @@ def diff_of(change: Change, root: str, *, secret: bool) -> dict[str, str]:
     """Return one change in the shape of Ansible's diff."""
     before, after = change.before, change.after
     if secret and change.action in ("create", "update", "remove"):
-        before, after = mask(before, after)
+        before, after = mask(before, after, named=change.path.endswith(NAMED_FORMATS))
     target = os.path.join(root, change.path)  # noqa: PTH118 - text for a header, not a path that is opened
     return {
         "before_header": f"{target} ({change.action})",

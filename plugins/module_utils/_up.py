@@ -118,7 +118,7 @@ class Engine:
         definitions: Mapping[str, str] | None = None,
     ) -> None:
         """Take the function that runs a command, what names the project, and what its services should be made from."""
-        self._definitions = definitions
+        self.definitions = definitions
         self._run = run
         self.project_dir = project_dir
         self.files = list(files)
@@ -147,15 +147,28 @@ class Engine:
     def snapshot(self) -> Snapshot:
         """Read what the files ask for and what is there."""
         services = _compose.parse_services(self.compose("config", "--format", "json"))
-        if self._definitions is not None:
+        if self.definitions is not None:
             # In a dry run the files are still the old ones; what was rendered is what counts.
             services = {
                 name: _compose.Wanted(services[name].image if name in services else "", definition)
-                for name, definition in self._definitions.items()
+                for name, definition in self.definitions.items()
             }
         references = sorted({_compose.normalize_reference(wanted.image) for wanted in services.values()})
+        return Snapshot(services, self.image_ids(references), self.containers())
+
+    def image_ids(self, references: Sequence[str]) -> dict[str, str]:
+        """Map references to the ids of the images that are there.
+
+        One call for all; what it does not name by its tag (a digest, a registry that is written out) is asked for by itself.
+        """
         _, out, _ = self._run(_compose.image_cmd(references)) if references else (0, "[]", "")
-        return Snapshot(services, _compose.parse_image_ids(out), self.containers())
+        ids = _compose.parse_image_ids(out)
+        for reference in references:
+            if reference not in ids:
+                code, out, _ = self._run(_compose.image_cmd([reference]))
+                found = _compose.first_image_id(out) if code == 0 else ""
+                ids.update({reference: found} if found else {})
+        return ids
 
     def up(self, services: Sequence[str]) -> None:
         """Create, recreate or start services; dependencies are not touched."""

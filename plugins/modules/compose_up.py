@@ -154,8 +154,10 @@ def converge(module: AnsibleModule, engine: _up.Engine) -> list[_up.Step]:
     if not module.check_mode:
         engine.up(active)
         engine.wait(services, module.params["timeout"], settle=active)
-        for item in reloads:
-            reload_service(item, engine)
+        for item in module.params["reload"]:
+            # Asked again: a container that was to be recreated may have been left as it is.
+            if item["service"] in services and needs_reload(item, engine):
+                reload_service(item, engine)
         engine.remove(stray)
     steps = [step for step in steps if step.action != "none"]
     steps += [_up.Step(item["service"], "reload", "its files changed") for item in reloads]

@@ -162,9 +162,14 @@ class Switch:
             return "there was no earlier release to go back to"
         _release.restore_serving(str(self.root))
         _release.write_text(self.override, old_override)
+        # What the files on the host say now is what served; a service that only the failed release had is not among them.
+        self.engine.definitions = None
         try:
-            self.engine.up(services)
-            self.engine.wait(services, self.module.params["timeout"], settle=services)
+            snapshot = self.engine.snapshot()
+            known = [name for name in services if name in snapshot.services]
+            self.engine.up(known)
+            self.engine.remove([item for item in _up.orphans(snapshot) if item.service in services])
+            self.engine.wait(known, self.module.params["timeout"], settle=known)
         except _up.UpError as error:
             return f"going back to release {self.before} FAILED ({error}); the new release failed because"
         return f"release {self.before} serves again"

@@ -83,6 +83,8 @@ def test_an_empty_healthcheck_silences_that_of_the_image() -> None:
         (service(tear="data"), "unknown key 'tear'"),
         ({"tier": "data", "networks": []}, "image is missing"),
         (service(command="sh -c x"), "command is str, expected list"),
+        (service(volumes=["d:/x"]), "volumes holds 'd:/x', expected a dictionary with source, target, type"),
+        (service(healthcheck={"interval": 5}), "healthcheck holds {'interval': 5}, expected a dictionary with command"),
         (service() | {"tier": "front"}, "tier is 'front', expected one of data, app, edge"),
     ],
 )
@@ -113,3 +115,12 @@ def test_trees_validators_and_reloads_come_from_the_same_dictionary() -> None:
 def test_a_process_is_the_base_with_another_command() -> None:
     made = _service.process_services({"consumer": ["python", "consume.py"]}, service())
     assert made == {"consumer": service(command=["python", "consume.py"])}
+
+
+def test_a_number_given_as_text_is_a_number() -> None:
+    assert _service.render_service("redis", service(stop_grace_seconds="60"))["stop_grace_period"] == "60s"
+
+
+def test_an_image_of_the_application_is_never_pulled_from_somewhere() -> None:
+    assert _service.render_service("web", service(tier="app"))["pull_policy"] == "never"
+    assert "pull_policy" not in _service.render_service("redis", service())

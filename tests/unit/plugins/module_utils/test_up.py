@@ -169,3 +169,15 @@ def test_in_a_dry_run_what_was_rendered_counts_and_not_the_old_files() -> None:
     )
     steps = _up.plan(["web", "new"], engine_.snapshot())
     assert [(step.service, step.action) for step in steps] == [("web", "recreate"), ("new", "create")]
+
+
+def test_an_image_named_by_digest_or_with_its_registry_is_found() -> None:
+    reference = "docker.io/library/mysql:9.7"
+    calls = []
+
+    def run(argv: list[str]) -> tuple[int, str, str]:
+        calls.append(argv)
+        return 0, json.dumps([{"Id": "sha256:9", "RepoTags": ["mysql:9.7"], "RepoDigests": []}]), ""
+
+    assert _up.Engine(run, "/opt/shop", [], "shop").image_ids([reference])[reference] == "sha256:9"
+    assert len(calls) == 2

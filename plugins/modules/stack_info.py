@@ -126,12 +126,18 @@ def engine_info(module: AnsibleModule) -> dict[str, Any]:
         "root_dir": DOCKER_ROOT,
         "daemon_json": daemon,
         "config_stale": config_stale(),
+        "enabled": False,
+        "swarm": False,
     }
     if info["installed"]:
         answer = run(module, ["docker", "info", "--format", "{{json .}}"])
         facts = json.loads(answer) if answer.startswith("{") else {}
         info["version"] = facts.get("ServerVersion") or ""
         info["present"] = bool(info["version"])
+        info["swarm"] = (facts.get("Swarm") or {}).get("LocalNodeState") == "active"
+        # A unit that systemd does not know is not ours to enable.
+        code, out, _ = module.run_command(["systemctl", "is-enabled", "docker.service"])
+        info["enabled"] = code == 0 or out.strip() != "disabled"
         info["root_dir"] = facts.get("DockerRootDir") or DOCKER_ROOT
         info["compose_version"] = (
             compose_version(facts) or run(module, ["docker", "compose", "version", "--short"]).strip()
@@ -177,6 +183,14 @@ def service_info(containers: list[_compose.Container]) -> dict[str, dict[str, An
     }
 
 
+def expected_services(module: AnsibleModule, project_dir: str) -> list[str]:
+    """Return the services that the Compose file names, so that one without a container is not overlooked."""
+    file = Path(project_dir) / _compose.BASE_FILE
+    if not file.exists():
+        return []
+    return run(module, _compose.compose_cmd(project_dir, [str(file)], "config", "--services")).split()
+
+
 def package_versions(module: AnsibleModule, names: list[str]) -> dict[str, str]:
     """Return the versions of the packages that are installed."""
     if not names or module.get_bin_path("dpkg-query") is None:
@@ -206,6 +220,9 @@ def main() -> None:
         item for item in items if (item["Config"].get("Labels") or {}).get(_compose.LABEL_PROJECT) == params["project"]
     ]
     containers = _compose.parse_containers(json.dumps(own))
+    services = service_info(containers)
+    for name in expected_services(module, params["project_dir"]) if engine["present"] else []:
+        services.setdefault(name, {"state": "missing"})
     ports = _host.listening_ports(params["ports"])
     own_names = {container.name for container in containers}
     for entry in ports:
@@ -224,7 +241,7 @@ def main() -> None:
             "present": (Path(project_dir) / _compose.BASE_FILE).exists(),
             "free_mb": _host.free_mb(project_dir),
             "release": _release.current_record(project_dir),
-            "services": service_info(containers),
+            "services": services,
         },
     )
 

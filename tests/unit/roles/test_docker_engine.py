@@ -38,8 +38,15 @@ def found(os_id: str = "debian", os_version: str = "13", **engine: Any) -> dict[
         "host": {
             "os": {"id": os_id, "version_id": os_version, "codename": "x", "pretty_name": f"{os_id} {os_version}"}
         },
-        "engine": {"present": False, "version": "", "compose_version": "", "daemon_json": "", **engine},
-        "packages": {},
+        "packages": engine.pop("packages", {}),
+        "engine": {
+            "present": False,
+            "installed": False,
+            "version": "",
+            "compose_version": "",
+            "daemon_json": "",
+            **engine,
+        },
     }
 
 
@@ -73,11 +80,13 @@ def test_debian_12_has_no_compose_and_is_refused_with_the_way_out(tmp_path: Path
         ),
         # An engine that answers is adopted, whatever installed it.
         (found(present=True, version="24.0.7", compose_version="2.30.1"), {"docker_engine_source": "docker_ce"}, ""),
-        # One whose Compose is too old to be used gets what the source brings.
+        # Of the same packages only what is missing beside it is installed.
         (
-            found(present=True, version="24.0.7", compose_version="2.20.0"),
+            found(
+                present=True, installed=True, version="24.0.7", compose_version="2.20.0", packages={"docker.io": "24"}
+            ),
             {},
-            "docker-buildx,docker-cli,docker-compose,docker.io",
+            "docker-buildx,docker-cli,docker-compose",
         ),
     ],
 )
@@ -93,6 +102,36 @@ def test_an_engine_that_is_said_to_be_there_must_be_there(tmp_path: Path) -> Non
     code, output = decide(tmp_path, found(), docker_engine_source="existing")
     assert code != 0
     assert "docker_engine_source is existing, and the host has no Docker that answers and no Compose" in output
+
+
+@pytest.mark.parametrize(
+    ("packages", "source", "advice"),
+    [
+        ({"docker.io": "20.10"}, "docker_ce", "set docker_engine_source to distro"),
+        ({"docker-ce": "28"}, "distro", "set docker_engine_source to docker_ce"),
+        ({}, "distro", "set docker_engine_source to existing"),
+    ],
+)
+def test_an_engine_of_other_packages_is_not_replaced(
+    tmp_path: Path, packages: dict[str, str], source: str, advice: str
+) -> None:
+    info = found(installed=True, packages=packages)
+    code, output = decide(tmp_path, info, docker_engine_source=source)
+    assert code != 0
+    assert advice in output
+
+
+def test_another_log_driver_does_not_get_options_that_it_may_not_know(tmp_path: Path) -> None:
+    code, output = decide(tmp_path, found(), docker_engine_daemon={"log-driver": "journald"})
+    assert code == 0, output
+    assert '"log-driver": "journald"' in output
+    assert "max-size" not in output
+
+
+def test_swarm_does_not_get_live_restore(tmp_path: Path) -> None:
+    code, output = decide(tmp_path, found(swarm=True))
+    assert code == 0, output
+    assert '"live-restore": false' in output
 
 
 def test_keys_of_the_daemon_that_are_not_ours_stay(tmp_path: Path) -> None:

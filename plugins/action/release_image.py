@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import tempfile
 from typing import Any
 
@@ -12,6 +13,23 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.barehost.django.plugins.module_utils import _source
 
 MODULE = "barehost.django.release_image"
+
+
+def git_revision(source: str) -> str:
+    """Return the revision that last touched the source, "+" behind it where the source differs from it; empty without git.
+
+    For people who read the record: the release itself is named after its content.
+    """
+    try:
+        revision, state = (
+            subprocess.run(
+                ["git", "-C", source, *words, "--", "."], capture_output=True, text=True, check=True
+            ).stdout.strip()
+            for words in (("log", "-1", "--format=%h"), ("status", "--porcelain"))
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return f"{revision}+" if revision and state else revision
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -25,7 +43,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         args = {key: value for key, value in self._task.args.items() if key != "context"}
         result: dict[str, Any] = self._execute_module(module_name=MODULE, module_args=args, task_vars=task_vars)
         if not result.get("needs_context"):
-            return result
+            return {**result, "git_revision": git_revision(str(args["source"]))}
         try:
             context = self._send(str(args["source"]), str(args.get("dockerfile", "Dockerfile")))
             result = self._execute_module(
@@ -33,7 +51,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             )
         finally:
             self._remove_tmp_path(self._connection._shell.tmpdir)
-        return result
+        return {**result, "git_revision": git_revision(str(args["source"]))}
 
     def _send(self, source: str, dockerfile: str) -> str:
         folder = self._connection._shell.tmpdir or self._make_tmp_path()

@@ -15,7 +15,8 @@ from typing import Any
 
 from ansible_collections.barehost.django.plugins.module_utils import _dotenv
 
-STACK_NAME = re.compile(r"[a-z][a-z0-9_-]{1,30}")
+# Also the first part of an image name, whose separators stand between letters and digits and are . _ __ or dashes.
+STACK_NAME = re.compile(r"(?=.{2,31}$)[a-z][a-z0-9]*(?:(?:_{1,2}|-+)[a-z0-9]+)*")
 HOST_LABEL = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)")
 MAX_HOSTNAME = 253
 MAX_PORT = 65535

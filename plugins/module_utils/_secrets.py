@@ -174,7 +174,7 @@ def folder_is_settled(folder: Path) -> bool:
 def settle_folder(folder: Path) -> None:
     """Make the directory, or close it."""
     # Of a stack that is not there yet; 0750 keeps other users of the host out of all of it.
-    folder.parent.mkdir(mode=0o750, exist_ok=True)
+    folder.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
     folder.mkdir(mode=DIRECTORY_MODE, exist_ok=True)
     _own(folder, DIRECTORY_MODE)
 

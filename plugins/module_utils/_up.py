@@ -26,6 +26,11 @@ SETTLE_SECONDS = 4.0
 LOG_LINES = 25
 
 
+TIER_LABEL = "barehost.django.tier"
+# A database that says it is unhealthy may be recovering: restarting it would make it begin anew.
+RESTARTED_TIERS = ("app", "edge")
+
+
 class UpError(Exception):
     """A service that cannot be brought to what it should be."""
 
@@ -35,7 +40,7 @@ class Step:
     """What has to happen to one service."""
 
     service: str
-    action: str  # create | recreate | start | none
+    action: str  # create | recreate | start | restart | none
     reason: str = ""
 
 
@@ -65,6 +70,8 @@ def plan_service(service: str, snapshot: Snapshot) -> Step:
             return Step(service, "recreate", "its definition or the content of its files changed")
         if container.image_id != wanted_image:
             return Step(service, "recreate", f"its image {reference} changed")
+        if container.health == "unhealthy" and container.labels.get(TIER_LABEL) in RESTARTED_TIERS:
+            return Step(service, "restart", "it is unhealthy, and Docker does not restart what is unhealthy")
     for container in containers:
         if not container.running and container.state != "restarting":
             return Step(service, "start", f"it is {container.state}")
@@ -174,6 +181,15 @@ class Engine:
         """Create, recreate or start services; dependencies are not touched."""
         if services:
             self.compose("up", "--detach", "--no-deps", "--quiet-pull", *services)
+
+    def carry_out(self, steps: Sequence[Step]) -> list[str]:
+        """Do what was decided; return the services that were touched."""
+        restarted = [step.service for step in steps if step.action == "restart"]
+        for container in [c for c in self.containers() if c.service in restarted] if restarted else []:
+            self.call(["docker", "restart", container.id])
+        others = [step.service for step in steps if step.action not in ("restart", "none")]
+        self.up(others)
+        return restarted + others
 
     def remove(self, containers: Sequence[_compose.Container]) -> None:
         """Stop containers within their own grace, then remove them."""

@@ -152,7 +152,7 @@ def converge(module: AnsibleModule, engine: _up.Engine) -> list[_up.Step]:
         if item["service"] in services and item["service"] not in active and needs_reload(item, engine)
     ]
     if not module.check_mode:
-        engine.up(active)
+        engine.carry_out(steps)
         engine.wait(services, module.params["timeout"], settle=active)
         for item in module.params["reload"]:
             # Asked again: a container that was to be recreated may have been left as it is.

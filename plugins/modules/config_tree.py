@@ -169,6 +169,7 @@ TREE_SPEC: dict[str, Any] = {
     "directories": {"type": "dict", "default": {}},
     "stamp": {"type": "str", "default": ""},
 }
+DEST_MODE = 0o750
 VALIDATE_SPEC: dict[str, Any] = {
     "service": {"type": "str", "required": True},
     "argv": {"type": "list", "elements": "str", "required": True},
@@ -240,6 +241,8 @@ def main() -> None:
     hide_secrets(module, specs)
     found = {path: _tree.read(dest, path) for path in specs}
     changes = [c for c in (_tree.compare(spec, found[path]) for path, spec in specs.items()) if c is not None]
+    # What is world-writable below it relies on this directory, and so its mode is looked at like any other.
+    changes += _tree.compare_directory(dest, ".", DEST_MODE, "stack")
     for tree in module.params["trees"]:
         for path in _tree.strays(dest, tree["managed"], specs):
             stray = _tree.read(dest, path)
@@ -248,7 +251,7 @@ def main() -> None:
             changes += _tree.compare_directory(dest, path, int(mode, 8), tree["name"])
     services = {change.service for change in changes}
     if changes and not module.check_mode:
-        dest.mkdir(mode=0o750, exist_ok=True)
+        dest.mkdir(mode=DEST_MODE, parents=True, exist_ok=True)
         validate(module, list(specs.values()), services, dest)
         install(specs, changes, dest)
     module.exit_json(

@@ -82,6 +82,10 @@ image_id:
   description: Id of the image; empty in a dry run that would build it.
   type: str
   returned: always
+git_revision:
+  description: Revision of the source, C(+) behind it where the source differs from it; empty without git.
+  type: str
+  returned: always
 seconds:
   description: What the build took.
   type: float
@@ -168,7 +172,7 @@ def main() -> None:
             result["seconds"] = build(module)
             result["image_id"] = image_id(module, params["image"])
         if stale:
-            Path(params["project_dir"]).mkdir(mode=0o750, exist_ok=True)
+            Path(params["project_dir"]).mkdir(mode=0o750, parents=True, exist_ok=True)
             _release.write_text(candidate, text)
     module.exit_json(changed=bool(not found or stale), diff=diff, **result)
 

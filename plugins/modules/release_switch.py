@@ -146,7 +146,7 @@ class Switch:
         self.engine.files = _up.compose_files(str(self.root), override=True)
         active = [step.service for step in steps]
         try:
-            self.engine.up(active)
+            self.engine.carry_out(steps)
             self.engine.wait(self.services, self.module.params["timeout"], settle=active)
         except _up.UpError as error:
             end = self.return_to(old_override, old_static, active)

@@ -98,6 +98,7 @@ def test_an_uploaded_page_does_not_run_in_the_origin(root: Any) -> None:
     root.check_output(f"ln -sf /etc/hostname {STACK_DIR}/media/link")
     answer = request("/media/page.html")
     assert (answer.status, answer.headers["Content-Disposition"]) == (200, "attachment")
+    assert answer.headers.get_all("Content-Security-Policy") == ["sandbox; default-src 'none'"]
     assert request("/media/link").status == 403
     root.check_output(f"rm {STACK_DIR}/media/page.html {STACK_DIR}/media/link")
 

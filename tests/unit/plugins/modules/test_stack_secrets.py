@@ -182,11 +182,12 @@ def test_the_directory_of_the_stack_is_made_too(tmp_path: Path) -> None:
     assert (mode(tmp_path / "stack"), mode(tmp_path / "stack" / "secrets")) == (0o750, 0o700)
 
 
-def test_but_nothing_above_it(tmp_path: Path) -> None:
+def test_and_what_is_above_it(tmp_path: Path) -> None:
     folder = tmp_path / "no" / "stack" / "secrets"
-    result = ensure(folder, {"a": {}})
-    assert result["msg"] == f"cannot write below {folder}: No such file or directory"
     assert ensure(folder, {"a": {}}, check=True)["changed"] is True
+    assert not (tmp_path / "no").exists()
+    assert ensure(folder, {"a": {}})["changed"] is True
+    assert mode(folder.parent) == 0o750
 
 
 def test_a_file_in_the_place_of_the_directory(tmp_path: Path) -> None:

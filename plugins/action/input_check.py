@@ -126,12 +126,13 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
             argument_spec={
                 "require_hosts": {"type": "str"},
                 "allowed_variables": {"type": "list", "elements": "str", "default": []},
+                "roles": {"type": "list", "elements": "str", "default": []},
             },
         )
         if args["require_hosts"] is not None:
             problems, message = self._host_problems(args["require_hosts"], variables)
         else:
-            problems, message = self._variable_problems(args["allowed_variables"], variables)
+            problems, message = self._variable_problems(args["allowed_variables"], args["roles"], variables)
         result.update(changed=False, problems=problems, msg=_input.summary(problems) if problems else message)
         if problems:
             result["failed"] = True
@@ -151,13 +152,15 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
             advice = f"inventory read: {inventory}; groups in it: {_group_names(groups)}"
         return [f"no host matches '{pattern}' ({advice})"], ""
 
-    def _variable_problems(self, allowed: list[str], task_vars: Mapping[str, Any]) -> tuple[list[str], str]:
+    def _variable_problems(
+        self, allowed: list[str], roles: list[str], task_vars: Mapping[str, Any]
+    ) -> tuple[list[str], str]:
         known = load_known(ROOT)
         if not known.options:
             msg = f"no argument specs found under {ROOT / 'roles'}: the collection is not installed completely"
             raise AnsibleError(msg)
         problems = _input.unknown_variables(list(task_vars), known, allowed, load_renamed(ROOT))
-        problems += self._missing(known, task_vars)
+        problems += self._missing(known, roles, task_vars)
         values, found = self._resolve(known, task_vars)
         for name, sentences in found.items():
             leads_to = closure(name, task_vars) - {name}
@@ -191,9 +194,10 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
                 found[name] = sentences
         return values, found
 
-    def _missing(self, known: _input.Known, task_vars: Mapping[str, Any]) -> list[str]:
-        """Name required options of the roles of this play: only their defaults are there to be looked at."""
-        roles = {str(role).rsplit(".", 1)[-1] for role in task_vars.get("ansible_play_role_names", [])}
+    def _missing(self, known: _input.Known, further: list[str], task_vars: Mapping[str, Any]) -> list[str]:
+        """Name required options of the roles of this play, and of those that a later play will run."""
+        names = [*task_vars.get("ansible_play_role_names", []), *further]
+        roles = {str(role).rsplit(".", 1)[-1] for role in names}
         return [
             f"{name} is required and not set: {str(spec.get('description', '')).strip()}"
             for name, spec in known.options.items()

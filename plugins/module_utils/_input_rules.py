@@ -80,8 +80,8 @@ def _split_port(domain: str) -> tuple[str, str | None]:
     if bracketed:
         return bracketed.group(1), bracketed.group(2)
     if domain.count(":") > 1:
-        # A bare IPv6 address: the colons are its own.
-        return domain, None
+        # A bare IPv6 address: which colon is the port's, no reader of a URL could tell.
+        return f"[{domain}]", None
     host, colon, port = domain.partition(":")
     return host, (port if colon else None)
 
@@ -134,8 +134,10 @@ def debug_problems(values: Mapping[str, Any]) -> list[str]:
 def source_problems(values: Mapping[str, Any]) -> list[str]:
     """Look for the application on the controller, and for its Dockerfile."""
     source = values.get("django_source_path")
-    if not isinstance(source, str) or not source:
+    if not isinstance(source, str):
         return []
+    if not source:
+        return ["django_source_path is empty: name the folder with the project and its Dockerfile"]
     path = Path(source).expanduser().resolve()
     if not path.is_dir():
         return [f"django_source_path '{path}' is not a directory on the controller: name the folder of the application"]

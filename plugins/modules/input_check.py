@@ -32,6 +32,11 @@ options:
     type: list
     elements: str
     default: []
+  roles:
+    description: Further roles whose required variables must be set, for those that only a later play runs.
+    type: list
+    elements: str
+    default: []
 attributes:
   check_mode:
     description: Runs the same way in check mode, since it changes nothing.

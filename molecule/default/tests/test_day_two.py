@@ -93,6 +93,33 @@ def test_a_release_that_cannot_start_leaves_the_old_one_serving(root: Any, playb
     assert json.loads(request("/health/").body)["release"] == before
 
 
+def test_a_failed_release_with_a_process_more_goes_away_completely(root: Any, playbook: Callable[..., Any]) -> None:
+    before = json.loads(request("/health/").body)["release"]
+    extra = {"django_command": ["gunicorn", "no.such:application"], "django_processes": {"extra": ["sleep", "600"]}}
+    run = playbook("deploy", "-e", json.dumps(extra))
+    assert run.code != 0
+    assert f"release {before} serves again" in run.message
+    assert root.run("docker inspect app-extra-1").rc != 0
+    assert json.loads(request("/health/").body)["release"] == before
+    assert playbook("deploy").code == 0
+
+
+def test_status_and_the_next_run_see_a_container_that_is_gone(root: Any, playbook: Callable[..., Any]) -> None:
+    root.check_output("docker rm --force app-beat-1")
+    assert "beat is missing" in playbook("status").output
+    run = playbook("deploy")
+    switch = run.tasks["Run the application on the release"]
+    assert [(step["service"], step["action"]) for step in switch["steps"]] == [("beat", "create")]
+
+
+def test_a_directory_that_was_opened_to_others_is_closed_again(root: Any, playbook: Callable[..., Any]) -> None:
+    root.check_output(f"chmod 755 {STACK_DIR}")
+    run = playbook("deploy", "--check", "--diff")
+    assert run.changed == ["Install the configuration of every service"]
+    assert playbook("deploy").code == 0
+    assert root.file(STACK_DIR).mode == 0o750
+
+
 def test_everything_serves_again_after_a_reboot(root: Any) -> None:
     tables = "docker exec app-redis-1 sh -c 'REDISCLI_AUTH=\"$(cat /usr/local/etc/redis/password)\" redis-cli set reboot kept'"
     root.check_output(tables)

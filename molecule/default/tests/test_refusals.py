@@ -26,6 +26,9 @@ INPUT = [
     ({"django_secret_key": "short-but-otherwise-fine-1234567890"}, ["django_secret_key", "50"]),
     ({"django_debug": True}, ["django_debug", "production"]),
     ({"django_source_path": "/nowhere"}, ["django_source_path", "/nowhere"]),
+    ({"django_source_path": ""}, ["django_source_path is empty"]),
+    ({"stack_name": "shop-"}, ["stack_name", "shop-"]),
+    ({"redis_cache_db": "0"}, ["redis_cache_db"]),
     ({"django_dockerfile": "Dockerfile.missing"}, ["Dockerfile.missing"]),
     ({"mysql_root_password": "it's"}, ["mysql_root_password"]),
     ({"django_env": {"LINES": "a\u0000b"}}, ["LINES"]),
@@ -34,6 +37,8 @@ HOST = [
     ({"preflight_supported_os": ["debian 99"]}, ["Debian GNU/Linux 13", "debian 99"]),
     ({"preflight_min_memory_mb": 99999999}, ["MiB of memory", "99999999"]),
     ({"preflight_min_disk_mb": 999999999}, ["MiB free", "999999999"]),
+    ({"mysql_user": "somebody"}, ["mysql_user is somebody", "set up with"]),
+    ({"redis_password": "another-password-than-the-one-that-is-kept"}, ["redis_password"]),
     ({"nginx_http_port": 22}, ["port 22 by sshd", "nginx_http_port"]),
     ({"mysql_password": "another-password-than-the-one-that-is-kept"}, ["mysql_password"]),
 ]

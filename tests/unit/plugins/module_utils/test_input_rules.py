@@ -36,7 +36,7 @@ def test_a_stack_name_that_can_be_corrected_is() -> None:
 @pytest.mark.parametrize(
     "domain",
     [
-        "localhost", "example.org", "a.b.example.org", "example.org:8080", "127.0.0.1", "127.0.0.1:8080", "::1",
+        "localhost", "example.org", "a.b.example.org", "example.org:8080", "127.0.0.1", "127.0.0.1:8080",
         "[::1]",
         "[2001:db8::1]:443", "xn--maana-pta.example", "3com.example", "example.org.",
     ],
@@ -54,6 +54,7 @@ def test_good_domains(domain: str) -> None:
         ("exa mple.org", "only a host name"),
         ("example.org:99999", "port"),
         ("example.org:", "port"),
+        ("2001:db8::1", "host name"),
         ("example.org:http", "port"),
         ("my_app.example.org", "'my_app'"),
         ("-a.example.org", "'-a'"),

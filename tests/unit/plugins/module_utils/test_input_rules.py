@@ -118,7 +118,7 @@ def test_the_application_must_be_there_with_its_dockerfile(tmp_path: Path) -> No
     (tmp_path / "deploy" / "Dockerfile").touch()
     values = {"django_source_path": str(tmp_path), "django_dockerfile": "deploy/Dockerfile"}
     assert rules.rule_problems(values) == []
-    assert rules.rule_problems({"django_source_path": ""}) == []
+    assert rules.rule_problems({"django_source_path": ""}) != []
 
 
 @pytest.mark.parametrize("password", ["it's", "back\\slash"])

@@ -8,14 +8,15 @@ import os
 import re
 import secrets
 import stat
-import tempfile
 import unicodedata
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+
+from ansible_collections.barehost.django.plugins.module_utils import _files
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
+    from pathlib import Path
 
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 LENGTH = 50
@@ -176,38 +177,13 @@ def settle_folder(folder: Path) -> None:
     # Of a stack that is not there yet; 0750 keeps other users of the host out of all of it.
     folder.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
     folder.mkdir(mode=DIRECTORY_MODE, exist_ok=True)
-    _own(folder, DIRECTORY_MODE)
+    _files.own(folder, DIRECTORY_MODE)
 
 
 def carry_out(folder: Path, step: Step) -> None:
     """Write one secret, or set the owner and the mode of its file."""
     path = folder / step.name
     if step.action == "attributes":
-        _own(path, FILE_MODE)
+        _files.own(path, FILE_MODE)
     elif step.action != "keep":
-        descriptor, name = tempfile.mkstemp(prefix=f".{step.name}.", dir=folder)
-        temporary = Path(name)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(step.value.encode())
-                file.flush()
-                os.fsync(file.fileno())
-            _own(temporary, FILE_MODE)
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-
-
-def sync_folder(folder: Path) -> None:
-    """Put the names on the disk too: a secret that data was made with must not be lost with the power."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _own(path: Path, mode: int) -> None:
-    if os.geteuid() == 0:
-        os.chown(path, 0, 0)
-    path.chmod(mode)
+        _files.replace(path, step.value, FILE_MODE, (0, 0) if os.geteuid() == 0 else None)

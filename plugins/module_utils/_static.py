@@ -11,6 +11,8 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ansible_collections.barehost.django.plugins.module_utils import _files
+
 DIRECTORY_MODE = 0o755
 FILE_MODE = 0o644
 # Names in a diff; the counts are always whole.
@@ -90,23 +92,9 @@ def settle(staging: Path, dest: Path) -> None:
         for name in names:
             path = Path(folder, name)
             if not path.is_symlink():
-                _own(path, FILE_MODE)
-                _sync(path)
-        _own(Path(folder), DIRECTORY_MODE)
-        _sync(Path(folder))
+                _files.own(path, FILE_MODE)
+                _files.sync(path)
+        _files.own(Path(folder), DIRECTORY_MODE)
+        _files.sync(Path(folder))
     staging.rename(dest)
-    _sync(dest.parent)
-
-
-def _own(path: Path, mode: int) -> None:
-    if os.geteuid() == 0:
-        os.chown(path, 0, 0)
-    path.chmod(mode)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    _files.sync(dest.parent)

@@ -11,11 +11,12 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import secrets
 import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from ansible_collections.barehost.django.plugins.module_utils import _files
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -167,19 +168,7 @@ def write(root: Path, spec: FileSpec) -> None:
     """Put one file in place: written beside its target, flushed, owned, then renamed over it."""
     target = root / spec.path
     make_parents(root, Path(spec.path).parent)
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
-            stream.write(spec.content)
-            stream.flush()
-            os.fchown(stream.fileno(), spec.owner, spec.group)
-            os.fchmod(stream.fileno(), spec.mode)
-            os.fsync(stream.fileno())
-        temporary.replace(target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    _files.replace(target, spec.content, spec.mode, (spec.owner, spec.group))
 
 
 def make_parents(root: Path, relative: Path) -> None:

@@ -84,7 +84,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.barehost.django.plugins.module_utils import _secrets
+from ansible_collections.barehost.django.plugins.module_utils import _files, _secrets
 
 ARGUMENTS: dict[str, Any] = {
     "dir": {"type": "path", "required": True},
@@ -141,7 +141,7 @@ def main() -> None:
             _secrets.settle_folder(folder)
             for step in steps:
                 _secrets.carry_out(folder, step)
-            _secrets.sync_folder(folder)
+            _files.sync(folder)
         except OSError as error:
             module.fail_json(msg=f"cannot write below {folder}: {error.strerror}", invocation=called)
     ephemeral = [step.name for step in steps if module.check_mode and step.action == "create" and not step.given]

@@ -7,7 +7,7 @@ import stat
 from typing import TYPE_CHECKING
 
 import pytest
-from ansible_collections.barehost.django.plugins.module_utils import _tree
+from ansible_collections.barehost.django.plugins.module_utils import _files, _tree
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,7 +64,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_other(tmp_path: Path, mon
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(_tree.os, "fsync", full)
+    monkeypatch.setattr(_files.os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
         _tree.write(tmp_path, wanted)
     assert (tmp_path / "file").read_text() == "old\n"

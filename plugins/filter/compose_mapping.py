@@ -37,6 +37,8 @@ class FilterModule:
             "config_trees": refusing(_service.config_trees),
             "config_validators": refusing(_service.config_validators),
             "process_services": refusing(_service.process_services),
+            "release_edge": refusing(_service.release_edge),
+            "release_services": refusing(_service.release_services),
             "service_reloads": refusing(_service.service_reloads),
             "service_definitions": refusing(_service.service_definitions),
             "service_names": refusing(_service.service_names),

@@ -67,6 +67,14 @@ def image_cmd(references: Iterable[str]) -> list[str]:
     return ["docker", "image", "inspect", *references]
 
 
+def scale_cmd(project_dir: str, files: Sequence[str], scales: Mapping[str, int]) -> list[str]:
+    """Return the argv that creates containers until each service has so many, touching and starting none of those there are."""
+    args = ["create", "--no-recreate"]
+    for name, count in sorted(scales.items()):
+        args += ["--scale", f"{name}={count}"]
+    return compose_cmd(project_dir, files, *args, *sorted(scales))
+
+
 def logs_cmd(container: str, lines: int) -> list[str]:
     """Return the argv that prints the last lines of a container's log."""
     return ["docker", "logs", "--tail", str(lines), container]
@@ -91,6 +99,12 @@ class Container:
     labels: Mapping[str, str] = field(default_factory=dict)
     health_log: str = ""
     addresses: Mapping[str, str] = field(default_factory=dict)  # network -> IP address
+    pid: int = 0  # of its first process, as the host sees it; 0 where it does not run
+
+    @property
+    def address(self) -> str:
+        """Return one of its IP addresses, empty where it has none."""
+        return next((ip for ip in self.addresses.values() if ip), "")
 
     @property
     def running(self) -> bool:
@@ -126,6 +140,7 @@ def parse_container(item: Mapping[str, Any]) -> Container:
         labels=labels,
         health_log=((health.get("Log") or [{}])[-1].get("Output") or "").strip()[-500:],
         addresses={name: network.get("IPAddress", "") for name, network in networks.items()},
+        pid=int(state.get("Pid") or 0),
     )
 
 

@@ -12,17 +12,19 @@ import json
 import os
 import re
 import secrets
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.barehost.django.plugins.module_utils import _compose, _files
+from ansible_collections.barehost.django.plugins.module_utils import _compose, _files, _rollover
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 RELEASES = "releases"
 STATIC = "static"
 CURRENT = "current"
+PREVIOUS = "previous"
 # Copies of what the serving release was started with: the files themselves are rendered before a release is tried.
 SERVING = "serving"
 SERVING_FILES = (_compose.BASE_FILE, ".env")
@@ -47,18 +49,44 @@ def record_path(project_dir: str, release_id: str) -> Path:
     return Path(project_dir) / RELEASES / f"{check_id(release_id)}.json"
 
 
-def override_text(release_id: str, image: str, services: Sequence[str], static_root: str = "") -> str:
-    """Return the Compose file that puts a release's image into its services; JSON is YAML too, and needs no library.
+def override_text(release_id: str, image: str, services: Iterable[str]) -> str:
+    """Return the Compose file that puts a release's image into its services; JSON is YAML too, and needs no library."""
+    service = {"image": image, "environment": {"RELEASE_ID": release_id}}
+    return _dump(dict.fromkeys(services, service))
 
+
+def serving_text(  # noqa: PLR0913 - what a release is, one keyword each
+    release_id: str,
+    image: str,
+    generations: Mapping[str, str],
+    *,
+    networks: Mapping[str, Sequence[str]],
+    routed: Iterable[str],
+    static_root: str = "",
+) -> str:
+    """Return the Compose file of a release that serves.
+
+    Each service is marked with its generation, and those that the edge sends requests to have a network name of their own,
+    which no container of another release has.
     With static_root the release's static files are mounted there: Django looks the hashed names up in their manifest,
     and not every image has collected it.
     """
-    service: dict[str, Any] = {"image": image, "environment": {"RELEASE_ID": release_id}}
-    if static_root:
-        mount = {"type": "bind", "source": f"./{STATIC}/{release_id}", "target": static_root, "read_only": True}
-        service["volumes"] = [{**mount, "bind": {"create_host_path": False}}]
-    content = {"services": dict.fromkeys(sorted(services), service)}
-    return json.dumps(content, indent=2, sort_keys=True) + "\n"
+    content: dict[str, Any] = {}
+    for name, generation in generations.items():
+        service: dict[str, Any] = {"image": image, "environment": {"RELEASE_ID": release_id}}
+        service["labels"] = {_rollover.LABEL_GENERATION: generation}
+        if name in routed:
+            entry = {"aliases": [_rollover.alias(name, generation)]}
+            service["networks"] = dict.fromkeys(networks[name], entry)
+        if static_root:
+            mount = {"type": "bind", "source": f"./{STATIC}/{release_id}", "target": static_root, "read_only": True}
+            service["volumes"] = [{**mount, "bind": {"create_host_path": False}}]
+        content[name] = service
+    return _dump(content)
+
+
+def _dump(services: Mapping[str, Any]) -> str:
+    return json.dumps({"services": services}, indent=2, sort_keys=True) + "\n"
 
 
 def write_text(path: Path, text: str, mode: int = 0o644) -> bool:
@@ -137,8 +165,8 @@ def differs(project_dir: str, release_id: str, text: str, *, static: bool) -> li
     return found
 
 
-def record_text(release_id: str, image: str, created: str, details: Mapping[str, Any]) -> str:
-    """Return the text of a release record."""
-    return (
-        json.dumps({"id": release_id, "image": image, "created": created, **details}, indent=2, sort_keys=True) + "\n"
-    )
+def update_record(path: Path, release_id: str, image: str, details: Mapping[str, Any]) -> None:
+    """Write what is new about a release into its record; what the record says besides stays."""
+    known = read_record(path) or {"created": datetime.now(tz=timezone.utc).isoformat(timespec="seconds")}
+    record = {**known, "id": release_id, "image": image, **details}
+    write_text(path, json.dumps(record, indent=2, sort_keys=True) + "\n")

@@ -38,6 +38,15 @@ KEYS: dict[str, tuple[type, ...]] = {
     "stop_signal": (str,),
     "memory_mb": (int,),
     "init": (bool,),
+    "replicas": (int,),
+    # How a release replaces its containers: beside the old ones, or alone, after they have ended.
+    "rollover": (str,),
+    # A command inside a new container that must succeed before a release is believed.
+    "ready": (list,),
+    # How the app's health is asked for, of a service that the edge sends requests to.
+    "probe": (dict,),
+    # Of the edge: which service it sends requests to, and where the release switch writes that down.
+    "upstream": (dict,),
     "config": (dict,),
     "validate": (list,),
     "compose": (dict,),
@@ -47,7 +56,10 @@ ENTRIES: dict[str, set[str]] = {
     "volumes": {"type", "source", "target"},
     "ports": {"published", "target"},
     "healthcheck": {"command"},
+    "probe": {"path", "port", "host"},
+    "upstream": {"service", "directory", "http_port"},
 }
+CHOICES = {"tier": TIERS, "rollover": ("alone", "beside")}
 REQUIRED = ("tier", "image", "networks")
 
 
@@ -73,13 +85,18 @@ def check_service(name: str, service: Mapping[str, Any]) -> None:
             if not isinstance(entry, dict) or not wanted_keys <= set(entry):
                 msg = f"service {name}: {key} holds {entry!r}, expected a dictionary with {', '.join(sorted(wanted_keys))}"
                 raise ServiceError(msg)
-    for key in REQUIRED:
-        if key not in service:
-            msg = f"service {name}: {key} is missing"
-            raise ServiceError(msg)
-    if service["tier"] not in TIERS:
-        msg = f"service {name}: tier is {service['tier']!r}, expected one of {', '.join(TIERS)}"
+    missing = [key for key in REQUIRED if key not in service]
+    if missing:
+        msg = f"service {name}: {missing[0]} is missing"
         raise ServiceError(msg)
+    _check_choices(name, service)
+
+
+def _check_choices(name: str, service: Mapping[str, Any]) -> None:
+    for key, choices in CHOICES.items():
+        if service.get(key, choices[0]) not in choices:
+            msg = f"service {name}: {key} is {service[key]!r}, expected one of {', '.join(choices)}"
+            raise ServiceError(msg)
 
 
 def escape(value: object) -> Any:  # noqa: ANN401 - the same shape that came in
@@ -139,7 +156,19 @@ _RENDER: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "stop_grace_seconds": ("stop_grace_period", lambda seconds: f"{seconds}s"),
     "memory_mb": ("mem_limit", lambda size: f"{size}m"),
 }
-_NOT_COMPOSE = ("tier", "networks", "aliases", "config", "validate", "compose")
+_NOT_COMPOSE = (
+    "tier",
+    "networks",
+    "aliases",
+    "config",
+    "validate",
+    "compose",
+    "replicas",
+    "rollover",
+    "ready",
+    "probe",
+    "upstream",
+)
 
 
 def content_digest(
@@ -174,6 +203,9 @@ def render_service(
     content = [rendered, content_digest(service, name, trees or {}, files or {})]
     definition = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
     rendered["labels"] = {**rendered.get("labels", {}), TIER_LABEL: service["tier"], DEFINITION_LABEL: definition}
+    if int(service.get("replicas", 1)) != 1:
+        # Not part of the definition: one container more is no reason to replace the others.
+        rendered["scale"] = int(service["replicas"])
     return rendered
 
 
@@ -267,3 +299,43 @@ def service_names(services: Mapping[str, Mapping[str, Any]], tier: str) -> list[
         msg = f"tier is {tier!r}, expected one of {', '.join(TIERS)}"
         raise ServiceError(msg)
     return sorted(name for name, service in services.items() if service.get("tier") == tier)
+
+
+def release_services(services: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """List what the release switch has to know of each service that runs the release's image."""
+    routed = {edge["service"] for edge in _upstreams(services).values()}
+    return [
+        {
+            "name": name,
+            "rollover": services[name].get("rollover", "alone"),
+            "replicas": int(services[name].get("replicas", 1)),
+            "ready": services[name].get("ready", []),
+            "networks": services[name]["networks"],
+            "routed": name in routed,
+        }
+        for name in service_names(services, "app")
+    ]
+
+
+def release_edge(services: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Describe the service in front: how it is told where requests go, and how the app's health is asked for through it.
+
+    Empty where no service sends requests to another.
+    """
+    for name, upstream in sorted(_upstreams(services).items()):
+        reload = services[name].get("config", {}).get("reload", {})
+        return {
+            "service": name,
+            "directory": upstream["directory"],
+            "http_port": upstream["http_port"],
+            "stamp_port": reload["port"],
+            "test": reload["test"],
+            "command": reload["command"],
+            "upstream": upstream["service"],
+            "probe": services.get(upstream["service"], {}).get("probe", {}),
+        }
+    return {}
+
+
+def _upstreams(services: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    return {name: service["upstream"] for name, service in services.items() if "upstream" in service}

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: release_switch
-short_description: Lets the application's services run a release, and records it
+short_description: Lets the application's services run a release without dropping a request, and records it
 version_added: 0.1.0
 author: The barehost authors (@barehost)
 description:
-  - Puts the release's image into C(compose.override.yaml), lets C(static/current) point to its static files, replaces the
-    containers of the application's services, waits until they are healthy and writes the release record.
-  - When a service does not become healthy, everything goes back to the release that served before, and the module fails.
+  - Starts the release's containers beside those that serve, waits until they are healthy, sends the requests to them, waits
+    until the edge has answered what it had in hand for the old ones, and only then stops those.
+  - Services that must never run twice (O(services[].rollover=alone)) are stopped before their successor starts.
+  - Whatever fails before the release is committed is taken back; the containers that served are running all the while.
+  - What is there is read from the containers themselves. So a run that was cut off at any point is completed by the next.
 attributes:
   check_mode:
     description: Says which services would be replaced and touches none.
@@ -42,10 +44,33 @@ options:
     type: str
     required: true
   services:
-    description: Names of the services that run the image.
+    description: The services that run the image, as the filter P(barehost.django.release_services#filter) lists them.
     type: list
-    elements: str
+    elements: dict
     required: true
+    suboptions:
+      name: {description: Name of the service., type: str, required: true}
+      rollover:
+        description: Whether it may run beside its old containers, or alone, after those have ended.
+        type: str
+        choices: [alone, beside]
+        default: alone
+      replicas: {description: How many containers it has., type: int, default: 1}
+      ready:
+        description: Command inside a new container that must succeed before the release is believed.
+        type: list
+        elements: str
+        default: []
+      networks: {description: Its networks., type: list, elements: str, default: []}
+      routed: {description: Whether the edge sends requests to it., type: bool, default: false}
+  edge:
+    description: The service in front, as the filter P(barehost.django.release_edge#filter) describes it; empty without one.
+    type: dict
+    default: {}
+  tasks:
+    description: C(service) and C(command) that print how many tasks are C(queued) and C(in_flight); empty without any.
+    type: dict
+    default: {}
   static_root:
     description: Where the release's static files are mounted in its containers; empty where it has none.
     type: str
@@ -53,12 +78,18 @@ options:
   definitions:
     description:
       - What each service of the project should be made from, as the filter P(barehost.django.service_definitions#filter) says it.
-      - Without it the files on the host say so, which in a dry run are still the old ones.
+      - Without it the files on the host say so.
     type: dict
   timeout:
-    description: Seconds within which every service must be healthy.
+    description: Seconds within which the new containers must be healthy.
     type: int
     default: 120
+  drain_timeout:
+    description:
+      - Seconds that the edge is given to answer what it has in hand for the old containers. After them these are stopped
+        gracefully, which ends what is still open within their own grace.
+    type: int
+    default: 60
   details:
     description: What else the record says of the release.
     type: dict
@@ -72,7 +103,8 @@ EXAMPLES = r"""
     project: app
     release_id: 3f9a0c1b2d4e
     image: app/app:3f9a0c1b2d4e
-    services: [web, worker, beat]
+    services: "{{ stack_services | barehost.django.release_services }}"
+    edge: "{{ stack_services | barehost.django.release_edge }}"
 """
 
 RETURN = r"""
@@ -85,107 +117,187 @@ steps:
   type: list
   elements: dict
   returned: always
+seconds:
+  description: What each step of the switch took.
+  type: dict
+  returned: when changed
+tasks_before:
+  description: Tasks that waited and were in flight when the switch began; empty where nobody can be asked.
+  type: dict
+  returned: when changed
+tasks_after:
+  description: The same after the old workers had ended.
+  type: dict
+  returned: when changed
+undrained:
+  description: Processes of the edge that still had requests in hand when O(drain_timeout) was over.
+  type: int
+  returned: when changed
+failed_step:
+  description: The step of the switch that failed.
+  type: str
+  returned: on a failure of the switch
+serving:
+  description: Id of the release that serves after the failure.
+  type: str
+  returned: on a failure of the switch
 """
 
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.barehost.django.plugins.module_utils import _compose, _release, _up
+from ansible_collections.barehost.django.plugins.module_utils import (
+    _compose,
+    _edge,
+    _release,
+    _rollover,
+    _switch,
+    _switch_host,
+    _up,
+)
+
+SERVICE_SPEC: dict[str, Any] = {
+    "name": {"type": "str", "required": True},
+    "rollover": {"type": "str", "choices": ["alone", "beside"], "default": "alone"},
+    "replicas": {"type": "int", "default": 1},
+    "ready": {"type": "list", "elements": "str", "default": []},
+    "networks": {"type": "list", "elements": "str", "default": []},
+    "routed": {"type": "bool", "default": False},
+}
 
 
-class Switch:
-    """One switch: its plan, its execution, and the way back."""
+class Job:
+    """One call of the module: what is wanted, what is there, and what that takes."""
 
     def __init__(self, module: AnsibleModule) -> None:
-        """Read the parameters."""
+        """Read the parameters and the host."""
         self.module = module
         params = module.params
+        self.params = params
         self.root = Path(params["project_dir"])
         self.release_id = _release.check_id(params["release_id"])
-        self.services: list[str] = params["services"]
-        self.static = bool(params["static_root"])
-        self.text = _release.override_text(self.release_id, params["image"], self.services, params["static_root"])
         self.override = self.root / _compose.OVERRIDE_FILE
         record = _release.current_record(params["project_dir"])
         self.before = str(record["id"]) if record else ""
-        self.engine = _up.Engine(
-            module.run_command,
-            params["project_dir"],
-            [str(self.root / _compose.BASE_FILE), self.draft()],
-            params["project"],
-            params["definitions"],
+        self.services = [_rollover.service_of(item) for item in params["services"]]
+        base = str(self.root / _compose.BASE_FILE)
+        self.engine = _up.Engine(module.run_command, params["project_dir"], [base], params["project"])
+        self.edge = _switch_host.edge_of(params["edge"])
+        self.wanted: dict[str, dict[str, str]] = {}
+        self.text = ""
+        self.works: list[_rollover.Work] = []
+
+    def look(self) -> None:
+        """Find out what each service should be made from, and what has to happen to it."""
+        definitions = self.params["definitions"] or self.engine.definitions_in_files()
+        image = self.params["image"]
+        image_id = self.engine.image_ids([image]).get(image, "")
+        unknown = sorted(service.name for service in self.services if service.name not in definitions)
+        if unknown:
+            raise _up.UpError(f"no service {', '.join(unknown)} in the Compose files: deploy the stack first")
+        if not image_id and not self.module.check_mode:
+            raise _up.UpError(f"there is no image {image} on the host: build or pull the release first")
+        for service in self.services:
+            definition = definitions[service.name]
+            name = _rollover.generation(self.release_id, definition, image_id)
+            self.wanted[service.name] = {
+                "definition": definition,
+                "image_id": image_id,
+                "image": image,
+                "generation": name,
+            }
+        self.text = _release.serving_text(
+            self.release_id,
+            image,
+            {name: wanted["generation"] for name, wanted in self.wanted.items()},
+            networks={item["name"]: item["networks"] for item in self.params["services"]},
+            routed=[service.name for service in self.services if service.routed],
+            static_root=self.params["static_root"],
+        )
+        containers = self.engine.containers()
+        self.works = [_rollover.plan(service, containers, self.wanted[service.name]) for service in self.services]
+
+    def route(self) -> _edge.Route:
+        """Return where requests should go."""
+        upstream = self.params["edge"].get("upstream", "") if self.edge else ""
+        if upstream not in self.wanted:
+            return _edge.Route()
+        port = int(self.params["edge"]["probe"]["port"])
+        return _edge.Route(_rollover.alias(upstream, self.wanted[upstream]["generation"]), port)
+
+    def host(self) -> _switch_host.SwitchHost:
+        """Return the host, as the switch sees it."""
+        draft = Path(self.module.tmpdir) / _compose.OVERRIDE_FILE
+        draft.write_text(self.text, encoding="utf-8")
+        self.engine.files = [str(self.root / _compose.BASE_FILE), str(draft)]
+        tasks = self.params["tasks"]
+        return _switch_host.SwitchHost(
+            engine=self.engine,
+            root=self.root,
+            release_id=self.release_id,
+            edge=self.edge,
+            probe_of=_switch_host.probe_of(self.params["edge"].get("probe", {})),
+            tasks_of=(tasks["service"], tasks["command"]) if tasks else None,
+            on_commit=self.commit,
+            on_note=self.note,
         )
 
-    def draft(self) -> str:
-        """Write the override beside the project, so that it can be compared before it is put in place."""
-        path = Path(self.module.tmpdir) / _compose.OVERRIDE_FILE
-        path.write_text(self.text, encoding="utf-8")
-        return str(path)
-
-    def unknown_yet(self) -> bool:
-        """Whether this is a dry run before there is anything to compare with."""
-        return self.module.check_mode and not all(Path(file).exists() for file in self.engine.files)
-
-    def plan(self) -> tuple[list[_up.Step], list[str]]:
-        """Return the services that have to change, and the files that do not speak of this release yet."""
-        stale = _release.differs(str(self.root), self.release_id, self.text, static=self.static)
-        if self.unknown_yet():
-            return [_up.Step(name, "recreate", "its release is not built yet") for name in self.services], stale
-        steps = _up.plan(self.services, self.engine.snapshot())
-        return [step for step in steps if step.action != "none"], stale
-
-    def execute(self, steps: list[_up.Step]) -> None:
-        """Switch; on failure go back to what served before, then fail."""
-        old_override = self.override.read_text(encoding="utf-8") if self.override.exists() else None
-        static_link = self.root / _release.STATIC / _release.CURRENT
-        old_static = _release.read_link(static_link)
+    def commit(self) -> None:
+        """Let everything on the host speak of the release."""
         _release.write_text(self.override, self.text)
-        if self.static:
-            _release.point(static_link, self.release_id)
-        self.engine.files = _up.compose_files(str(self.root), override=True)
-        active = [step.service for step in steps]
-        try:
-            self.engine.carry_out(steps)
-            self.engine.wait(self.services, self.module.params["timeout"], settle=active)
-        except _up.UpError as error:
-            end = self.return_to(old_override, old_static, active)
-            self.module.fail_json(msg=f"release {self.release_id} was not accepted; {end}: {error}", before=self.before)
-        self.record()
-
-    def return_to(self, old_override: str | None, old_static: str, services: list[str]) -> str:
-        """Put the earlier release back, and say how that ended; its own trouble must not hide why we are going back."""
-        if old_static:
-            _release.point(self.root / _release.STATIC / _release.CURRENT, old_static)
-        if old_override is None:
-            self.override.unlink()
-            return "there was no earlier release to go back to"
-        _release.restore_serving(str(self.root))
-        _release.write_text(self.override, old_override)
-        # What the files on the host say now is what served; a service that only the failed release had is not among them.
-        self.engine.definitions = None
-        try:
-            snapshot = self.engine.snapshot()
-            known = [name for name in services if name in snapshot.services]
-            self.engine.up(known)
-            self.engine.remove([item for item in _up.orphans(snapshot) if item.service in services])
-            self.engine.wait(known, self.module.params["timeout"], settle=known)
-        except _up.UpError as error:
-            return f"going back to release {self.before} FAILED ({error}); the new release failed because"
-        return f"release {self.before} serves again"
-
-    def record(self) -> None:
-        """Write the release record and name it the current one."""
+        _release.keep_serving(str(self.root))
         path = _release.record_path(str(self.root), self.release_id)
-        created = datetime.now(tz=timezone.utc).isoformat(timespec="seconds")
-        known = _release.read_record(path)
-        if known:
-            created = known["created"]
-        text = _release.record_text(
-            self.release_id, self.module.params["image"], created, self.module.params["details"]
-        )
-        _release.write_text(path, text)
+        details = {**self.params["details"], "previous": self.before, "activated": now()}
+        _release.update_record(path, self.release_id, self.params["image"], details)
         _release.point(path.parent / _release.CURRENT, path.name)
+
+    def note(self, step: str) -> None:
+        """Write into the record which step begins."""
+        path = _release.record_path(str(self.root), self.release_id)
+        _release.update_record(path, self.release_id, self.params["image"], {"step": step})
+
+
+def now() -> str:
+    """Return the time as records have it."""
+    return datetime.now(tz=timezone.utc).isoformat(timespec="seconds")
+
+
+def where_it_stands(job: Job, error: _switch.SwitchError) -> str:
+    """Say what serves after a failure, which is what whoever reads it at night wants to know first."""
+    if error.committed:
+        return f"release {job.release_id} serves, but what it replaced was not cleaned up; run the same again"
+    if error.return_failure:
+        return f"going back FAILED ({error.return_failure}); run the same again, or look at the host"
+    return f"release {job.before} serves on" if job.before else "there was no earlier release to go back to"
+
+
+def execute(job: Job) -> _switch.Switch:
+    """Switch; what fails is taken back, and said."""
+    host = job.host()
+    target = _switch.Target(
+        release_id=job.release_id,
+        static=bool(job.params["static_root"]),
+        route=job.route(),
+        works=job.works,
+        route_stale=not host.route_loaded(),
+    )
+    timeouts = _switch.Timeouts(health=job.params["timeout"], drain=job.params["drain_timeout"])
+    switch = _switch.Switch(host, target, timeouts)
+    try:
+        switch.run()
+    except _switch.SwitchError as error:
+        if not error.committed and job.before:
+            _release.restore_serving(str(job.root))
+        stands = where_it_stands(job, error)
+        job.module.fail_json(
+            msg=f"release {job.release_id} was not accepted in step {error.step}; {stands}: {error}",
+            before=job.before,
+            serving=job.release_id if error.committed else job.before,
+            failed_step=error.step,
+        )
+    return switch
 
 
 def main() -> None:
@@ -196,34 +308,54 @@ def main() -> None:
             "project": {"type": "str", "required": True},
             "release_id": {"type": "str", "required": True},
             "image": {"type": "str", "required": True},
-            "services": {"type": "list", "elements": "str", "required": True},
+            "services": {"type": "list", "elements": "dict", "options": SERVICE_SPEC, "required": True},
+            "edge": {"type": "dict", "default": {}},
+            "tasks": {"type": "dict", "default": {}},
             "definitions": {"type": "dict"},
             "static_root": {"type": "str", "default": ""},
             "timeout": {"type": "int", "default": 120},
+            "drain_timeout": {"type": "int", "default": 60},
             "details": {"type": "dict", "default": {}},
         },
         supports_check_mode=True,
     )
     try:
-        switch = Switch(module)
-        steps, stale = switch.plan()
-        changed = bool(steps or stale)
-        if changed and not module.check_mode:
-            switch.execute(steps)
-        if not module.check_mode:
-            _release.keep_serving(module.params["project_dir"])
+        job = Job(module)
+        if module.check_mode and (module.get_bin_path("docker") is None or not job.engine.answers()):
+            steps = [_up.Step(service.name, "create", "nothing is deployed yet") for service in job.services]
+            exit_with(job, steps, ["everything"], {})
+        job.look()
+        steps = _rollover.steps(job.works)
+        stale = _release.differs(str(job.root), job.release_id, job.text, static=bool(module.params["static_root"])) + (
+            [] if job.host().route() == job.route() and job.host().route_loaded() else ["route"]
+        )
+        more: dict[str, Any] = {}
+        if (steps or stale) and not module.check_mode:
+            switch = execute(job)
+            job.note("done")
+            more = {
+                "seconds": switch.seconds,
+                **{key: switch.facts.get(key) for key in ("tasks_before", "tasks_after", "undrained")},
+            }
+        exit_with(job, steps, stale, more)
     except (_up.UpError, ValueError) as error:
         module.fail_json(msg=str(error))
+
+
+def exit_with(job: Job, steps: list[_up.Step], stale: list[str], more: dict[str, Any]) -> None:
+    """Return the result."""
+    changed = bool(steps or stale)
     lines = [f"{step.service}: {step.action} ({step.reason})\n" for step in steps]
-    module.exit_json(
+    job.module.exit_json(
         changed=changed,
-        before=switch.before,
+        before=job.before,
         steps=[vars(step) for step in steps],
         stale=stale,
         diff={
-            "before": f"release: {switch.before or 'none'}\n" if changed else "",
-            "after": "".join([f"release: {switch.release_id}\n", *lines]) if changed else "",
+            "before": f"release: {job.before or 'none'}\n" if changed else "",
+            "after": "".join([f"release: {job.release_id}\n", *lines]) if changed else "",
         },
+        **more,
     )
 
 

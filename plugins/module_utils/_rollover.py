@@ -1,0 +1,137 @@
+# Copyright: (c) 2026, The barehost authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What has to happen to each service of a release: which of its containers stay, which come, which go.
+
+The containers themselves say it, by their labels. So a run that was cut off at any point is followed by one that sees
+what is there and goes on from that.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.barehost.django.plugins.module_utils import _up
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ansible_collections.barehost.django.plugins.module_utils._compose import Container
+
+# Names what a container of a release was made from, and gives its network alias: two releases never share a name.
+LABEL_GENERATION = "barehost.django.generation"
+
+
+@dataclass(frozen=True)
+class Service:
+    """What the switch knows of a service that runs the release's image."""
+
+    name: str
+    beside: bool = False  # may run beside its old containers; otherwise those end first
+    routed: bool = False  # receives its requests from the edge
+    replicas: int = 1
+    ready: tuple[str, ...] = ()  # a command inside a new container that must succeed before it is believed
+
+
+@dataclass(frozen=True)
+class Work:
+    """What has to happen to one service; containers by their ids."""
+
+    service: Service
+    keep: tuple[str, ...] = ()
+    start: tuple[str, ...] = ()
+    restart: tuple[str, ...] = ()
+    create: int = 0
+    old: tuple[str, ...] = ()
+    old_running: tuple[str, ...] = ()
+    surplus: tuple[str, ...] = ()
+    action: str = "none"
+    reason: str = ""
+
+
+def service_of(item: Mapping[str, Any]) -> Service:
+    """Read a service as the filter `release_services` describes it."""
+    return Service(
+        name=item["name"],
+        beside=item["rollover"] == "beside",
+        routed=item["routed"],
+        replicas=item["replicas"],
+        ready=tuple(item["ready"]),
+    )
+
+
+def generation(release_id: str, definition: str, image_id: str) -> str:
+    """Name what a container of a release is made from (12 hex digits)."""
+    return hashlib.sha256(f"{release_id}\0{definition}\0{image_id}".encode()).hexdigest()[:12]
+
+
+def alias(service: str, name: str) -> str:
+    """Return the network name of a service's containers of one generation."""
+    return f"{service}-{name}"
+
+
+def is_current(container: Container, definition: str, image_id: str, wanted: str) -> bool:
+    """Whether a container is of the wanted generation."""
+    return (
+        container.labels.get(LABEL_GENERATION) == wanted
+        and container.definition == definition
+        and container.image_id == image_id
+    )
+
+
+def why_old(container: Container, definition: str, image_id: str, image: str) -> str:
+    """Say why a container has to go."""
+    if container.image_id != image_id:
+        return f"its image {image} changed"
+    if container.definition != definition:
+        return "its definition or the content of its files changed"
+    return "it belongs to another release"
+
+
+def plan(service: Service, containers: Sequence[Container], wanted: Mapping[str, str]) -> Work:
+    """Decide about one service; wanted has its definition, image_id, image and generation."""
+    own = sorted((c for c in containers if c.service == service.name), key=lambda c: c.name)
+    goal = (wanted["definition"], wanted["image_id"])
+    current = [c for c in own if is_current(c, *goal, wanted["generation"])]
+    old = [c for c in own if c not in current]
+    # The healthy ones first, so that what is too much is never what serves.
+    current.sort(key=lambda c: (not c.ready, not c.running))
+    usable, surplus = current[: service.replicas], current[service.replicas :]
+    ill = [c for c in usable if c.running and c.health == "unhealthy"]
+    down = [c for c in usable if not c.running and c.state != "restarting"]
+    keep = [c for c in usable if c not in ill and c not in down]
+    missing = service.replicas - len(usable)
+    action, reason = "none", ""
+    if old:
+        action, reason = "recreate", why_old(old[0], *goal, wanted["image"])
+    elif missing:
+        action, reason = "create", "there is no container" if not own else f"{missing} of its containers are missing"
+    elif ill:
+        action, reason = "restart", "it is unhealthy, and Docker does not restart what is unhealthy"
+    elif down:
+        action, reason = "start", f"it is {down[0].state}"
+    elif surplus:
+        action, reason = "remove", f"it has {len(surplus)} more containers than it should"
+    return Work(
+        service=service,
+        keep=ids(keep),
+        start=ids(down),
+        restart=ids(ill),
+        create=missing,
+        old=ids(old),
+        old_running=ids([c for c in old if c.running or c.state == "restarting"]),
+        surplus=ids(surplus),
+        action=action,
+        reason=reason,
+    )
+
+
+def steps(works: Sequence[Work]) -> list[_up.Step]:
+    """Say what has to happen, for a report; services that stay as they are left out."""
+    return [_up.Step(work.service.name, work.action, work.reason) for work in works if work.action != "none"]
+
+
+def ids(containers: Sequence[Container]) -> tuple[str, ...]:
+    """Return the ids of containers."""
+    return tuple(container.id for container in containers)

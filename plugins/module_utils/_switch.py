@@ -1,0 +1,396 @@
+# Copyright: (c) 2026, The barehost authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The switch from one release to the next: its states, what leads from one to the next, and the way back from each.
+
+Nothing that serves is touched before everything that can fail has succeeded: the new containers run and answer beside
+the old ones before the first request or task is theirs, and the old ones are there until the new ones have proven
+themselves. What happens on the host is said by `Host`; the order, and what follows from a failure, is decided here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Callable, Protocol
+
+from ansible_collections.barehost.django.plugins.module_utils._edge import Route
+from ansible_collections.barehost.django.plugins.module_utils._up import SETTLE_SECONDS, UpError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ansible_collections.barehost.django.plugins.module_utils._edge import Worker
+    from ansible_collections.barehost.django.plugins.module_utils._rollover import Work
+
+DRAIN_POLL_SECONDS = 0.1
+
+
+class State(str, Enum):
+    """How far a switch has come."""
+
+    PLANNED = "planned"
+    CREATED = "created"
+    STARTED = "started"
+    HEALTHY = "healthy"
+    EXPOSED = "exposed"
+    HANDED_OVER = "handed over"
+    ROUTED = "routed"
+    PROBED = "probed"
+    DRAINED = "drained"
+    PROVEN = "proven"
+    COMMITTED = "committed"
+    SETTLED = "settled"
+    RETIRED = "retired"
+
+
+@dataclass(frozen=True)
+class Transition:
+    """One step: a method of `Switch` that does it, and one that takes it back, wholly or half done."""
+
+    name: str
+    source: State
+    target: State
+    undo: str = ""
+
+
+TRANSITIONS = (
+    Transition("create", State.PLANNED, State.CREATED, undo="discard"),
+    Transition("start", State.CREATED, State.STARTED),
+    Transition("health", State.STARTED, State.HEALTHY),
+    Transition("static", State.HEALTHY, State.EXPOSED, undo="hide"),
+    Transition("handover", State.EXPOSED, State.HANDED_OVER, undo="take_back"),
+    Transition("route", State.HANDED_OVER, State.ROUTED, undo="route_back"),
+    Transition("probe", State.ROUTED, State.PROBED),
+    Transition("drain", State.PROBED, State.DRAINED),
+    Transition("prove", State.DRAINED, State.PROVEN),
+    # From here on the new release is the one that serves; what follows is tidying up, and is not taken back.
+    Transition("commit", State.PROVEN, State.COMMITTED),
+    Transition("settle", State.COMMITTED, State.SETTLED),
+    Transition("retire", State.SETTLED, State.RETIRED),
+)
+
+
+class Host(Protocol):
+    """What the switch asks of the host. Each call is safe to repeat."""
+
+    def create(self, scales: Mapping[str, int]) -> Mapping[str, Sequence[str]]:
+        """Create containers without starting them: service -> how many more. Return service -> their ids."""
+
+    def start(self, ids: Sequence[str]) -> None:
+        """Start containers."""
+
+    def restart(self, ids: Sequence[str]) -> None:
+        """Restart containers."""
+
+    def stop(self, ids: Sequence[str]) -> None:
+        """Ask containers to stop, each within its own grace, and do not wait."""
+
+    def stopped(self, ids: Sequence[str]) -> None:
+        """Wait until containers that were asked to stop have done so."""
+
+    def remove(self, ids: Sequence[str]) -> None:
+        """Remove containers that do not run."""
+
+    def wait(self, ids: Sequence[str], timeout: float, *, settle: bool) -> None:
+        """Wait until containers are ready; with settle they must also survive their first seconds."""
+
+    def ready(self, container: str, command: Sequence[str], timeout: float) -> None:
+        """Repeat a command in a container until it succeeds."""
+
+    def route(self) -> Route:
+        """Return where requests go, as the edge's files say it."""
+
+    def set_route(self, route: Route) -> None:
+        """Write where requests go, let the edge test and load it, and wait until it has; only write it where none runs."""
+
+    def edge_workers(self) -> frozenset[Worker]:
+        """Return the processes of the edge that take requests; none where it does not run."""
+
+    def alive(self, workers: frozenset[Worker]) -> frozenset[Worker]:
+        """Return those that are still there."""
+
+    def probe(self, timeout: float) -> None:
+        """Ask for the health of the new release through the edge until it answers."""
+
+    def static(self) -> tuple[str, str]:
+        """Return the releases whose static files are served first and second."""
+
+    def set_static(self, current: str, previous: str) -> None:
+        """Let static files be served from these releases."""
+
+    def tasks(self) -> dict[str, int]:
+        """Count the tasks that wait and those in flight; empty where nobody can be asked."""
+
+    def commit(self) -> None:
+        """Make the new release the one that everything on the host speaks of."""
+
+    def note(self, step: str) -> None:
+        """Write down which step begins."""
+
+    def now(self) -> float:
+        """Return a clock in seconds."""
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+
+
+@dataclass(frozen=True)
+class Timeouts:
+    """Seconds that each wait may take."""
+
+    health: float = 120
+    drain: float = 60
+    probe: float = 15
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is to serve."""
+
+    release_id: str
+    static: bool
+    route: Route
+    works: Sequence[Work]
+    # The edge runs with another route than its files say: a run was cut off between the two.
+    route_stale: bool = False
+
+
+class SwitchError(Exception):
+    """A switch that did not succeed; says in which step, why, and what state that left."""
+
+    def __init__(self, step: str, reason: str, *, committed: bool, return_failure: str = "") -> None:
+        """Take the step, its error, whether the new release serves, and what went wrong on the way back."""
+        super().__init__(reason)
+        self.step = step
+        self.committed = committed
+        self.return_failure = return_failure
+
+
+@dataclass
+class Switch:
+    """One run of the switch."""
+
+    host: Host
+    target: Target
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    state: State = State.PLANNED
+    seconds: dict[str, float] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+    created: dict[str, list[str]] = field(default_factory=dict)
+    workers_before: frozenset[Worker] = frozenset()
+    old_route: Route = field(default_factory=Route)
+    old_static: tuple[str, str] = ("", "")
+    routed: bool = False
+    handed_over: set[str] = field(default_factory=set)
+
+    def run(self) -> None:
+        """Go from the first state to the last; on an error before the commit go back, then raise it."""
+        # Read before anything changes: the ways back need it, wherever they begin.
+        self.old_route, self.old_static = self.host.route(), self.host.static()
+        begun: list[Transition] = []
+        for transition in TRANSITIONS:
+            begun.append(transition)
+            start = self.host.now()
+            try:
+                self.host.note(transition.name)
+                self._call(transition.name)()
+            except UpError as error:
+                committed = State.COMMITTED in [done.target for done in begun[:-1]]
+                failure = "" if committed else self._go_back(begun)
+                raise SwitchError(transition.name, str(error), committed=committed, return_failure=failure) from error
+            self.seconds[transition.name] = round(self.host.now() - start, 2)
+            self.state = transition.target
+
+    def _go_back(self, begun: Sequence[Transition]) -> str:
+        """Take everything back, last things first; say what went wrong with that.
+
+        Stops at the first trouble: a candidate must not be removed while requests may still be sent to it.
+        """
+        for transition in reversed(begun):
+            if transition.undo:
+                try:
+                    self._call(transition.undo)()
+                except UpError as error:
+                    return f"{transition.undo}: {error}"
+        return ""
+
+    def _call(self, name: str) -> Callable[[], None]:
+        method: Callable[[], None] = getattr(self, name)
+        return method
+
+    # -- the steps -----------------------------------------------------------------------------------------------
+
+    def create(self) -> None:
+        """Create the containers that are missing, and start none of them."""
+        scales = {work.service.name: work.create for work in self.target.works if work.create}
+        self.created = {name: [] for name in scales}
+        if scales:
+            self.created = {name: list(ids) for name, ids in self.host.create(scales).items()}
+
+    def start(self) -> None:
+        """Start what may run beside its old containers, and what only has to be started again."""
+        self.facts["tasks_before"] = self.host.tasks()
+        begin: list[str] = []
+        for work in self.target.works:
+            if work.service.beside or not work.old:
+                begin += [*self.created.get(work.service.name, []), *work.start]
+        self.host.start(begin)
+        self.host.restart([name for work in self.target.works for name in work.restart])
+
+    def health(self) -> None:
+        """Wait until all of them are healthy, and answer where they have a way to be asked."""
+        deadline = self.host.now() + self.timeouts.health
+        waiting = [
+            name for work in self.target.works if work.service.beside or not work.old for name in self._new(work)
+        ]
+        settle = [name for name in waiting if name in self._begun()]
+        self.host.wait([name for name in waiting if name not in settle], self.timeouts.health, settle=False)
+        self.host.wait(settle, self.timeouts.health, settle=True)
+        for work in self.target.works:
+            for name in [name for name in self._new(work) if name in settle] if work.service.ready else []:
+                self.host.ready(name, work.service.ready, max(deadline - self.host.now(), 1))
+
+    def static(self) -> None:
+        """Serve the new release's static files first, the others second: pages of either find their own."""
+        current = self.old_static[0]
+        if self.target.static and current != self.target.release_id:
+            self.host.set_static(self.target.release_id, current)
+
+    def handover(self) -> None:
+        """Let old workers take no further task, and replace what must never run twice."""
+        for work in self.target.works:
+            old = [] if work.service.routed else work.old_running
+            if not old and not (work.old and not work.service.beside):
+                continue
+            self.handed_over.add(work.service.name)
+            self.host.stop(old)
+            if not work.service.beside:
+                self.host.stopped(old)
+                self.host.start(self._new(work))
+        self.facts["handed_over_at"] = self.host.now()
+
+    def route(self) -> None:
+        """Send requests to the new containers, and to the old ones only where those cannot be reached."""
+        wanted = self.target.route
+        if not wanted.alias or not self._route_needed():
+            return
+        self.workers_before = self.host.edge_workers()
+        backup = self.old_route.alias if self.old_route.alias != wanted.alias else self.old_route.backup
+        self.routed = True
+        self.host.set_route(Route(wanted.alias, wanted.port, backup))
+
+    def probe(self) -> None:
+        """Ask the new release through the edge, as a user would."""
+        if self.workers_before:
+            self.host.probe(self.timeouts.probe)
+
+    def drain(self) -> None:
+        """Wait until every process of the edge that was there before the reload has answered its last request."""
+        start = self.host.now()
+        left = self.host.alive(self.workers_before)
+        while left and self.host.now() - start < self.timeouts.drain:
+            self.host.sleep(DRAIN_POLL_SECONDS)
+            left = self.host.alive(left)
+        self.facts["undrained"] = len(left)
+
+    def prove(self) -> None:
+        """Believe what was started only after its first seconds: a process that dies of a bad import does so then."""
+        fresh = self._begun()
+        alone = [
+            name
+            for work in self.target.works
+            if work.service.name in self.handed_over and not work.service.beside
+            for name in self._new(work)
+        ]
+        if alone:
+            self.host.sleep(max(0.0, SETTLE_SECONDS - (self.host.now() - self.facts["handed_over_at"])))
+        self.host.wait(fresh, self.timeouts.health, settle=False)
+        for work in self.target.works:
+            for name in self._new(work) if work.service.ready and not work.service.beside else []:
+                if name in alone:
+                    self.host.ready(name, work.service.ready, self.timeouts.health)
+
+    def commit(self) -> None:
+        """Let everything on the host speak of the new release."""
+        self.host.commit()
+
+    def settle(self) -> None:
+        """Forget the old containers as a second choice: their name is about to go."""
+        if self.routed:
+            self.host.set_route(Route(self.target.route.alias, self.target.route.port))
+
+    def retire(self) -> None:
+        """Stop the old containers gracefully, and remove them."""
+        old = [name for work in self.target.works for name in [*work.old, *work.surplus]]
+        running = [name for work in self.target.works for name in [*work.old_running, *work.surplus]]
+        self.host.stop([name for name in running if name not in self._handed_over_old()])
+        self.host.stopped(running)
+        self.facts["tasks_after"] = self.host.tasks()
+        self.host.remove(old)
+
+    # -- the ways back -------------------------------------------------------------------------------------------
+
+    def discard(self) -> None:
+        """Remove the new containers, those of an earlier try that was cut off included."""
+        ids = [name for names in self.created.values() for name in names]
+        if self._old_serves():
+            ids += [name for work in self.target.works if work.old for name in (*work.keep, *work.start, *work.restart)]
+        self.host.stop(ids)
+        self.host.stopped(ids)
+        self.host.remove(ids)
+
+    def hide(self) -> None:
+        """Serve the old static files first again."""
+        if self.host.static() != self.old_static:
+            self.host.set_static(*self.old_static)
+
+    def take_back(self) -> None:
+        """Let the old workers, and what must never run twice, go on."""
+        for work in self.target.works:
+            # Without one that runs, the earlier try that was cut off has stopped them.
+            cut_off = bool(work.old) and not work.old_running and self._old_serves()
+            if work.service.name not in self.handed_over and not cut_off:
+                continue
+            old = work.old_running or work.old
+            if not work.service.beside:
+                self.host.stop(self._new(work))
+                self.host.stopped(self._new(work))
+            self.host.stopped(work.old_running)
+            self.host.start(old)
+            self.host.wait(old, self.timeouts.health, settle=False)
+
+    def route_back(self) -> None:
+        """Send requests to the old containers again, and let those that the new ones have in hand end."""
+        if not self.routed:
+            return
+        self.workers_before = self.host.edge_workers()
+        self.host.set_route(self.old_route)
+        self.drain()
+
+    # -- questions -----------------------------------------------------------------------------------------------
+
+    def _new(self, work: Work) -> list[str]:
+        return [*work.keep, *work.start, *work.restart, *self.created.get(work.service.name, [])]
+
+    def _begun(self) -> list[str]:
+        return [
+            name
+            for work in self.target.works
+            for name in [*work.start, *work.restart, *self.created.get(work.service.name, [])]
+        ]
+
+    def _old_serves(self) -> bool:
+        """Whether requests went to other containers when this run began."""
+        return self.old_route.alias not in ("", self.target.route.alias)
+
+    def _handed_over_old(self) -> list[str]:
+        return [
+            name for work in self.target.works if work.service.name in self.handed_over for name in work.old_running
+        ]
+
+    def _route_needed(self) -> bool:
+        """Whether the edge has to be told: it sends requests elsewhere, or may still hold some for the old containers."""
+        wanted = self.target.route
+        if self.target.route_stale or self.old_route != Route(wanted.alias, wanted.port):
+            return True
+        return any(work.service.routed and work.old for work in self.target.works)

@@ -1,0 +1,260 @@
+# Copyright: (c) 2026, The barehost authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The host as a switch sees it: containers through Docker and Compose, Nginx through its files and its processes."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Callable
+
+from ansible_collections.barehost.django.plugins.module_utils import _compose, _edge, _release, _up
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+LOAD_SECONDS = 15.0
+FAST_POLL_SECONDS = 0.1
+# A worker that has just started may not listen yet when it is asked for the first time.
+READY_POLL_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Edge:
+    """The service in front, as its dictionary describes it."""
+
+    service: str
+    directory: str  # of the upstream files, below the project's
+    stamp_port: int
+    http_port: int
+    test: tuple[str, ...]
+    reload: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Probe:
+    """How the app's health is asked for."""
+
+    path: str
+    headers: Mapping[str, str]
+
+
+@dataclass
+class SwitchHost:
+    """Carries out what `_switch.Switch` decides."""
+
+    engine: _up.Engine
+    root: Path
+    release_id: str
+    edge: Edge | None
+    probe_of: Probe | None
+    # Service and command that print how many tasks wait and how many are in flight.
+    tasks_of: tuple[str, Sequence[str]] | None
+    on_commit: Callable[[], None]
+    on_note: Callable[[str], None]
+    stopping: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    # -- containers ----------------------------------------------------------------------------------------------
+
+    def containers(self) -> list[_compose.Container]:
+        """Describe the project's containers."""
+        return self.engine.containers()
+
+    def create(self, scales: Mapping[str, int]) -> Mapping[str, Sequence[str]]:
+        """Let Compose create so many containers more of each service."""
+        before = self.containers()
+        totals = {name: more + len([c for c in before if c.service == name]) for name, more in scales.items()}
+        self.engine.call(_compose.scale_cmd(self.engine.project_dir, self.engine.files, totals))
+        known = {container.id for container in before}
+        new = [c for c in self.containers() if c.id not in known]
+        return {name: [c.id for c in new if c.service == name] for name in scales}
+
+    def start(self, ids: Sequence[str]) -> None:
+        """Start containers."""
+        if ids:
+            self.engine.call(["docker", "start", *ids])
+
+    def restart(self, ids: Sequence[str]) -> None:
+        """Restart containers."""
+        if ids:
+            self.engine.call(["docker", "restart", *ids])
+
+    def stop(self, ids: Sequence[str]) -> None:
+        """Ask containers to stop, and do not wait: each has its own grace, and they end at the same time."""
+        for name in ids:
+            self.stopping.append(  # its end is waited for in stopped()
+                subprocess.Popen(["docker", "stop", name], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            )
+
+    def stopped(self, ids: Sequence[str]) -> None:
+        """Wait for everything that was asked to stop; what still runs then is an error."""
+        for process in self.stopping:
+            process.wait()
+        self.stopping.clear()
+        running = [c for c in self.containers() if c.id in ids and c.running] if ids else []
+        if running:
+            raise _up.UpError(f"container {running[0].name} did not stop ({_up.describe(running[0])})")
+
+    def remove(self, ids: Sequence[str]) -> None:
+        """Remove containers; one that is gone already is no trouble."""
+        left = [c.id for c in self.containers() if c.id in ids] if ids else []
+        if left:
+            self.engine.call(["docker", "rm", *left])
+
+    def wait(self, ids: Sequence[str], timeout: float, *, settle: bool) -> None:
+        """Wait until containers are ready."""
+        self.engine.wait_for(ids, timeout, settle=settle)
+
+    def ready(self, container: str, command: Sequence[str], timeout: float) -> None:
+        """Repeat a command in a container until it succeeds."""
+        deadline = self.now() + timeout
+        while True:
+            code, out, err = self.engine.try_call(["docker", "exec", container, *command])
+            if code == 0:
+                return
+            found = next((c for c in self.containers() if c.id == container), None)
+            if found is None or _up.failed(found, 0) or self.now() > deadline:
+                said = (err.strip() or out.strip())[-500:]
+                what = f"does not answer on the new release: `{' '.join(command)[:200]}` said {said or 'nothing'}"
+                raise _up.UpError(self.engine.report(found, what) if found else f"container {container[:12]} is gone")
+            self.sleep(READY_POLL_SECONDS)
+
+    def tasks(self) -> dict[str, int]:
+        """Ask the broker itself, which takes no worker's time."""
+        if self.tasks_of is None:
+            return {}
+        service, command = self.tasks_of
+        found = next((c for c in self.containers() if c.service == service and c.running), None)
+        if found is None:
+            return {}
+        _, out, _ = self.engine.try_call(["docker", "exec", found.id, *command])
+        words = [line.split() for line in out.splitlines()]
+        return {line[0]: int(line[1]) for line in words if len(line) == 2 and line[1].isdecimal()}  # noqa: PLR2004 - name and number
+
+    # -- the edge ------------------------------------------------------------------------------------------------
+
+    def edge_container(self) -> _compose.Container | None:
+        """Return the container in front, where it runs."""
+        if self.edge is None:
+            return None
+        return next((c for c in self.containers() if c.service == self.edge.service and c.running), None)
+
+    def _servers_file(self) -> Path:
+        return self.root / (self.edge.directory if self.edge else "") / _edge.SERVERS_FILE
+
+    def route(self) -> _edge.Route:
+        """Read where requests go."""
+        try:
+            return _edge.parse_servers(self._servers_file().read_text(encoding="utf-8")) if self.edge else _edge.Route()
+        except FileNotFoundError:
+            return _edge.Route()
+
+    def route_loaded(self) -> bool:
+        """Whether the running edge has loaded what its files say; true where none runs."""
+        container = self.edge_container()
+        if self.edge is None or container is None:
+            return True
+        file = self._servers_file()
+        text = file.read_text(encoding="utf-8") if file.exists() else ""
+        return _edge.ask(container.address, self.edge.stamp_port, _edge.STAMP_PATH) == _edge.stamp(text)
+
+    def set_route(self, route: _edge.Route) -> None:
+        """Write the route; where the edge runs, let it test and load it."""
+        if self.edge is None:
+            return
+        text = _edge.servers_text(route)
+        folder = self._servers_file().parent
+        _release.write_text(folder / _edge.SERVERS_FILE, text)
+        _release.write_text(folder / _edge.STAMP_FILE, _edge.stamp_text(text))
+        container = self.edge_container()
+        if container is None:
+            return
+        self.engine.call(["docker", "exec", container.id, *self.edge.test])
+        self.engine.call(["docker", "exec", container.id, *self.edge.reload])
+        deadline = self.now() + LOAD_SECONDS
+        while _edge.ask(container.address, self.edge.stamp_port, _edge.STAMP_PATH) != _edge.stamp(text):
+            if self.now() > deadline:
+                raise _up.UpError(f"{self.edge.service} did not load its new route within {LOAD_SECONDS:g} s")
+            self.sleep(FAST_POLL_SECONDS)
+
+    def edge_workers(self) -> frozenset[_edge.Worker]:
+        """Return the edge's worker processes."""
+        container = self.edge_container()
+        return _edge.descendants(container.pid) if container and container.pid else frozenset()
+
+    def alive(self, workers: frozenset[_edge.Worker]) -> frozenset[_edge.Worker]:
+        """Return those that are still there."""
+        return _edge.alive(workers)
+
+    def probe(self, timeout: float) -> None:
+        """Ask through the edge until the new release answers."""
+        container = self.edge_container()
+        if self.edge is None or self.probe_of is None or container is None:
+            return
+        deadline = self.now() + timeout
+        while True:
+            headers = dict(self.probe_of.headers)
+            release, problem = _edge.probe(container.address, self.edge.http_port, self.probe_of.path, headers)
+            # A health page that names no release is believed for its status.
+            if not problem and release in ("", self.release_id):
+                return
+            if self.now() > deadline:
+                seen = problem or f"release {release} answered"
+                raise _up.UpError(f"through {self.edge.service}, {self.probe_of.path} of the new release: {seen}")
+            self.sleep(FAST_POLL_SECONDS)
+
+    # -- files ---------------------------------------------------------------------------------------------------
+
+    def static(self) -> tuple[str, str]:
+        """Read which static files are served first and second."""
+        folder = self.root / _release.STATIC
+        return _release.read_link(folder / _release.CURRENT), _release.read_link(folder / _release.PREVIOUS)
+
+    def set_static(self, current: str, previous: str) -> None:
+        """Point to the static files; the fallback first, so that nothing is missing in between."""
+        for link, target in ((_release.PREVIOUS, previous), (_release.CURRENT, current)):
+            path = self.root / _release.STATIC / link
+            if target:
+                _release.point(path, target)
+            else:
+                path.unlink(missing_ok=True)
+
+    def commit(self) -> None:
+        """Let everything on the host speak of the new release."""
+        self.on_commit()
+
+    def note(self, step: str) -> None:
+        """Write down which step begins."""
+        self.on_note(step)
+
+    def now(self) -> float:
+        """Return a clock in seconds."""
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        time.sleep(seconds)
+
+
+def edge_of(params: Mapping[str, Any]) -> Edge | None:
+    """Read the edge from a module's parameters; None where there is none."""
+    if not params:
+        return None
+    return Edge(
+        service=params["service"],
+        directory=params["directory"],
+        stamp_port=int(params["stamp_port"]),
+        http_port=int(params["http_port"]),
+        test=tuple(params["test"]),
+        reload=tuple(params["command"]),
+    )
+
+
+def probe_of(params: Mapping[str, Any]) -> Probe | None:
+    """Read how health is asked for; None where the app has no health page."""
+    if not params:
+        return None
+    headers = {"Host": str(params["host"]), "X-Forwarded-Proto": str(params.get("scheme", "http"))}
+    return Probe(str(params["path"]), headers)

@@ -27,6 +27,7 @@ CURRENT = "current"
 PREVIOUS = "previous"
 # Copies of what the serving release was started with: the files themselves are rendered before a release is tried.
 SERVING = "serving"
+BEFORE = "before"
 SERVING_FILES = (_compose.BASE_FILE, ".env")
 _ID = re.compile(r"^[a-z0-9][a-z0-9._-]{2,62}$")
 
@@ -101,19 +102,22 @@ def write_text(path: Path, text: str, mode: int = 0o644) -> bool:
 
 
 def keep_serving(project_dir: str) -> None:
-    """Keep a copy of the files that the serving release reads, closed to everybody but root."""
-    folder = Path(project_dir) / RELEASES / SERVING
-    folder.mkdir(mode=0o700, exist_ok=True)
+    """Keep a copy of the files that the serving release reads, and of those of the one before it, closed to all but root."""
+    root = Path(project_dir)
+    serving, before = root / RELEASES / SERVING, root / RELEASES / BEFORE
+    for folder in (serving, before):
+        folder.mkdir(mode=0o700, exist_ok=True)
     for name in SERVING_FILES:
-        source = Path(project_dir) / name
-        if source.exists():
-            write_text(folder / name, source.read_text(encoding="utf-8"), 0o600)
+        if (serving / name).exists():
+            write_text(before / name, (serving / name).read_text(encoding="utf-8"), 0o600)
+        if (root / name).exists():
+            write_text(serving / name, (root / name).read_text(encoding="utf-8"), 0o600)
 
 
-def restore_serving(project_dir: str) -> None:
+def restore_files(project_dir: str, kept_in: str = SERVING) -> None:
     """Put the kept files back: an earlier release with the settings of the one that failed would fail, too."""
     for name in SERVING_FILES:
-        kept, target = Path(project_dir) / RELEASES / SERVING / name, Path(project_dir) / name
+        kept, target = Path(project_dir) / RELEASES / kept_in / name, Path(project_dir) / name
         if kept.exists():
             mode = target.stat().st_mode & 0o777 if target.exists() else 0o600
             write_text(target, kept.read_text(encoding="utf-8"), mode)
@@ -149,6 +153,13 @@ def read_record(path: Path) -> dict[str, Any] | None:
 def current_record(project_dir: str) -> dict[str, Any] | None:
     """Return the record of the release that serves."""
     return read_record(Path(project_dir) / RELEASES / CURRENT)
+
+
+def records(project_dir: str) -> list[dict[str, Any]]:
+    """Return the records of all releases on the host; one that cannot be read is left out."""
+    folder = Path(project_dir) / RELEASES
+    found = [read_record(path) for path in sorted(folder.glob("*.json")) if not path.is_symlink()]
+    return [record for record in found if record is not None and "id" in record]
 
 
 def differs(project_dir: str, release_id: str, text: str, *, static: bool) -> list[str]:

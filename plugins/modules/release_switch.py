@@ -90,6 +90,14 @@ options:
         gracefully, which ends what is still open within their own grace.
     type: int
     default: 60
+  keep:
+    description: Releases of which image, static files and record stay on the host, the one that serves included.
+    type: int
+    default: 5
+  settings_before:
+    description: Whether the settings of the release before the one that serves are put back first.
+    type: bool
+    default: false
   details:
     description: What else the record says of the release.
     type: dict
@@ -151,6 +159,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.barehost.django.plugins.module_utils import (
     _compose,
     _edge,
+    _prune,
     _release,
     _rollover,
     _switch,
@@ -249,7 +258,11 @@ class Job:
         _release.write_text(self.override, self.text)
         _release.keep_serving(str(self.root))
         path = _release.record_path(str(self.root), self.release_id)
-        details = {**self.params["details"], "previous": self.before, "activated": now()}
+        # With what it takes to come back to it: a rollback asks no inventory.
+        again = {key: self.params[key] for key in ("services", "edge", "tasks", "static_root")}
+        details = {**self.params["details"], "switch": again, "activated": now()}
+        if self.before != self.release_id:
+            details["previous"] = self.before
         _release.update_record(path, self.release_id, self.params["image"], details)
         _release.point(path.parent / _release.CURRENT, path.name)
 
@@ -289,7 +302,7 @@ def execute(job: Job) -> _switch.Switch:
         switch.run()
     except _switch.SwitchError as error:
         if not error.committed and job.before:
-            _release.restore_serving(str(job.root))
+            _release.restore_files(str(job.root))
         stands = where_it_stands(job, error)
         job.module.fail_json(
             msg=f"release {job.release_id} was not accepted in step {error.step}; {stands}: {error}",
@@ -297,7 +310,17 @@ def execute(job: Job) -> _switch.Switch:
             serving=job.release_id if error.committed else job.before,
             failed_step=error.step,
         )
+    job.note("done")
     return switch
+
+
+def prune(job: Job) -> None:
+    """Remove what is not kept any more; trouble with that is a warning."""
+    repository = job.params["image"].rpartition(":")[0]
+    always = [job.release_id]
+    _, problems = _prune.prune(job.module.run_command, job.root, repository, keep=job.params["keep"], always=always)
+    for problem in problems:
+        job.module.warn(f"pruning earlier releases: {problem}")
 
 
 def main() -> None:
@@ -315,6 +338,8 @@ def main() -> None:
             "static_root": {"type": "str", "default": ""},
             "timeout": {"type": "int", "default": 120},
             "drain_timeout": {"type": "int", "default": 60},
+            "keep": {"type": "int", "default": 5},
+            "settings_before": {"type": "bool", "default": False},
             "details": {"type": "dict", "default": {}},
         },
         supports_check_mode=True,
@@ -324,6 +349,8 @@ def main() -> None:
         if module.check_mode and (module.get_bin_path("docker") is None or not job.engine.answers()):
             steps = [_up.Step(service.name, "create", "nothing is deployed yet") for service in job.services]
             exit_with(job, steps, ["everything"], {})
+        if module.params["settings_before"] and not module.check_mode:
+            _release.restore_files(module.params["project_dir"], _release.BEFORE)
         job.look()
         steps = _rollover.steps(job.works)
         stale = _release.differs(str(job.root), job.release_id, job.text, static=bool(module.params["static_root"])) + (
@@ -332,7 +359,7 @@ def main() -> None:
         more: dict[str, Any] = {}
         if (steps or stale) and not module.check_mode:
             switch = execute(job)
-            job.note("done")
+            prune(job)
             more = {
                 "seconds": switch.seconds,
                 **{key: switch.facts.get(key) for key in ("tasks_before", "tasks_after", "undrained")},

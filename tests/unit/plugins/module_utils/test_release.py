@@ -77,7 +77,7 @@ def test_the_files_of_the_serving_release_come_back_with_their_modes(tmp_path: P
     assert (tmp_path / "releases" / "serving" / ".env").stat().st_mode & 0o777 == 0o600
     for name in ("compose.yaml", ".env"):
         (tmp_path / name).write_text("new\n")
-    _release.restore_serving(str(tmp_path))
+    _release.restore_files(str(tmp_path))
     for name, mode in (("compose.yaml", 0o644), (".env", 0o600)):
         assert (tmp_path / name).read_text() == f"old {name}\n"
         assert (tmp_path / name).stat().st_mode & 0o777 == mode

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Runner = Callable[[list[str]], "tuple[int, str, str]"]
-# A directory that collectstatic is still filling, or was cut off in.
-_STAGING = re.compile(r"^\.(?P<id>.+)\.[^.]+$")
+# What we name after content. Another tag, or another directory, is somebody else's.
+_OWN = re.compile(r"^[0-9a-f]{12}$")
 
 
 @dataclass(frozen=True)
@@ -77,24 +77,16 @@ def remove_cmd(repository: str, tags: Sequence[str]) -> list[str]:
 
 
 def static_ids(root: Path) -> list[str]:
-    """List the releases that have static files on the host; what is being collected at this moment is left out."""
+    """List the releases that have static files on the host."""
     folder = root / _release.STATIC
-    return (
-        [
-            path.name
-            for path in folder.iterdir()
-            if path.is_dir() and not path.is_symlink() and not _STAGING.match(path.name)
-        ]
-        if folder.is_dir()
-        else []
-    )
+    return [path.name for path in folder.iterdir() if _OWN.match(path.name)] if folder.is_dir() else []
 
 
 def prune(run: Runner, root: Path, repository: str, *, keep: int, always: Iterable[str]) -> tuple[Doomed, list[str]]:
     """Remove what goes; return it, and what could not be removed: that is a warning and no reason to fail a release."""
     code, out, err = run(list_cmd(repository))
     problems = [f"images of {repository} could not be listed: {err.strip()[-200:]}"] if code else []
-    tags = [tag for tag in out.split() if tag != "<none>"] if not code else []
+    tags = [tag for tag in out.split() if _OWN.match(tag)] if not code else []
     links = [_release.read_link(root / _release.STATIC / name) for name in (_release.CURRENT, _release.PREVIOUS)]
     records = _release.records(str(root))
     doomed = plan(records, tags, static_ids(root), keep=keep, always=[*always, *links[:1]])

@@ -1,0 +1,102 @@
+# Copyright: (c) 2026, The barehost authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What of earlier releases is kept, and what goes."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from ansible_collections.barehost.django.plugins.module_utils import _prune, _release
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def record(name: str, created: int, activated: int | None = None) -> dict[str, Any]:
+    """Return the record of a release; the numbers are minutes."""
+    served = {} if activated is None else {"activated": f"2026-01-01T00:{activated:02d}:00+00:00"}
+    return {"id": name, "created": f"2026-01-01T00:{created:02d}:00+00:00", **served}
+
+
+RECORDS = [
+    record("111111111111", 1, 2),
+    record("222222222222", 3, 4),
+    record("badbadbadbad", 5),
+    record("333333333333", 6, 7),
+    record("444444444444", 8, 9),
+]
+NAMES = ["111111111111", "222222222222", "badbadbadbad", "333333333333", "444444444444"]
+
+
+def test_the_last_that_served_are_kept() -> None:
+    doomed = _prune.plan(RECORDS, NAMES, NAMES, keep=2, always=["444444444444"])
+    assert doomed.images == doomed.static == ("111111111111", "222222222222", "badbadbadbad")
+    assert doomed.records == ("111111111111", "222222222222", "badbadbadbad")
+
+
+def test_a_release_gone_back_to_counts_from_when_it_served_last() -> None:
+    again = [*RECORDS[1:], record("111111111111", 1, 30)]
+    assert _prune.plan(again, NAMES, [], keep=2, always=["111111111111"]).images == (
+        "222222222222",
+        "333333333333",
+        "badbadbadbad",
+    )
+
+
+def test_what_serves_and_what_is_being_made_stay_whatever_the_number() -> None:
+    doomed = _prune.plan(RECORDS, [*NAMES, "555555555555"], [], keep=1, always=["222222222222", "555555555555"])
+    assert doomed.images == ("111111111111", "333333333333", "444444444444", "badbadbadbad")
+
+
+def test_the_record_of_a_failed_release_stays_while_there_is_an_earlier_one_to_go_back_to() -> None:
+    assert _prune.plan(RECORDS, [], [], keep=3, always=["444444444444"]).records == ("111111111111",)
+
+
+@pytest.mark.parametrize("failing", ["", "app/app:111111111111"])
+def test_files_and_images_go_by_name_and_trouble_is_told(tmp_path: Path, failing: str) -> None:
+    (tmp_path / "releases").mkdir()
+    for item in RECORDS:
+        (tmp_path / "releases" / f"{item['id']}.json").write_text(json.dumps(item))
+        (tmp_path / "releases" / f"{item['id']}.yaml").write_text("{}")
+        (tmp_path / "static" / item["id"]).mkdir(parents=True)
+    (tmp_path / "static" / ".555555555555.abc").mkdir()
+    _release.point(tmp_path / "releases" / "current", "444444444444.json")
+    _release.point(tmp_path / "static" / "current", "444444444444")
+    _release.point(tmp_path / "static" / "previous", "222222222222")
+    ran: list[list[str]] = []
+
+    def run(argv: list[str]) -> tuple[int, str, str]:
+        ran.append(argv)
+        if argv == _prune.list_cmd("app/app"):
+            return 0, "\n".join([*NAMES, "<none>", "latest"]), ""
+        return (1, "", "image is being used") if argv[-1] == failing else (0, "", "")
+
+    _, problems = _prune.prune(run, tmp_path, "app/app", keep=2, always=["444444444444"])
+    assert bool(problems) == bool(failing)
+    assert ["docker", "image", "rm", "app/app:111111111111"] in ran
+    assert not [
+        argv for argv in ran if "app/app:444444444444" in argv or "app/app:333333333333" in argv or "--force" in argv
+    ]
+    # The fallback of pages that are still open stays until the next release.
+    assert {path.name for path in (tmp_path / "static").iterdir()} == {
+        ".555555555555.abc",
+        "current",
+        "previous",
+        "222222222222",
+        "333333333333",
+        "444444444444",
+    }
+    assert {path.name for path in (tmp_path / "releases").iterdir()} == {
+        "current",
+        "333333333333.json",
+        "333333333333.yaml",
+        "444444444444.json",
+        "444444444444.yaml",
+    }
+
+
+def test_an_engine_that_does_not_answer_is_trouble_and_no_image_is_taken_for_gone(tmp_path: Path) -> None:
+    _, problems = _prune.prune(lambda _argv: (1, "", "no engine"), tmp_path, "app/app", keep=1, always=["111111111111"])
+    assert problems == ["images of app/app could not be listed: no engine"]

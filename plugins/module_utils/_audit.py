@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 from pathlib import Path
@@ -48,6 +49,8 @@ def append(path: Path, text: str) -> None:
         _files.own(path.parent, DIRECTORY_MODE)
     descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, FILE_MODE)
     try:
+        # While somebody else's line is being written the file ends in the middle of it.
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
         os.fchmod(descriptor, FILE_MODE)
         size = os.fstat(descriptor).st_size
         # A line that a power cut left unfinished must not swallow this one.

@@ -130,13 +130,20 @@ def test_the_ordinary_case_is_one_call_to_take_and_one_to_give_back(controller: 
     assert json.loads((controller.folder / "log").read_text())["to"] == "b2"
 
 
-@pytest.mark.parametrize("forged", [{"caller": {"owner": "root@else"}}, {"dead": "x"}])
-def test_nobody_says_who_he_is(controller: Controller, forged: dict[str, Any]) -> None:
-    code, output = controller.run([{"barehost.django.deploy_lock": {**HELD["barehost.django.deploy_lock"], **forged}}])
-    assert code == 0, output
+def test_no_playbook_says_who_calls_or_who_is_dead(controller: Controller, deploying: subprocess.Popen[str]) -> None:
     lock = controller.lock
     assert lock
-    assert lock["owner"] != "root@else"
+    assert deploying.poll() is None
+    forged = {"caller": {"owner": "root@else"}, "dead": lock["token"]}
+    tasks = [{"barehost.django.deploy_lock": {**HELD["barehost.django.deploy_lock"], **forged}}]
+    code, output = controller.run(tasks)
+    assert code == 2, output
+    assert controller.lock == lock
+    (controller.folder / "shop" / "lock" / "deploy.json").unlink()
+    assert controller.run(tasks)[0] == 0
+    found = controller.lock
+    assert found
+    assert found["owner"] == lock["owner"]
 
 
 def test_the_tasks_of_the_role_and_the_playbook(controller: Controller) -> None:

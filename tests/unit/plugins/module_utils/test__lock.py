@@ -63,7 +63,7 @@ def at_work(root: Path, token: str, step: str = "migrate") -> Iterator[Any]:
     process = FORK.Process(target=work, args=(root, token, step, ready))
     process.start()
     try:
-        assert ready.wait(20)
+        assert ready.wait(20), "the step did not begin"
         yield process
     finally:
         process.kill()

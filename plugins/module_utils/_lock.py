@@ -12,6 +12,7 @@ Whoever reads and then writes `deploy.json` holds a flock on the directory meanw
 
 from __future__ import annotations
 
+import atexit
 import fcntl
 import json
 import os
@@ -237,3 +238,10 @@ def step_of(module: Any, project_dir: str, step: str) -> Iterator[None]:  # noqa
         except OSError as error:
             module.fail_json(msg=f"cannot write below {project_dir}/{FOLDER}: {error.strerror}")
         yield
+
+
+def step_until_exit(module: Any, project_dir: str, step: str) -> None:  # noqa: ANN401
+    """Do all the rest of a module as one step: for a module that is one step, whichever way it ends."""
+    stack = ExitStack()
+    stack.enter_context(step_of(module, project_dir, step))
+    atexit.register(stack.close)

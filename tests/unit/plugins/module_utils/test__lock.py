@@ -78,7 +78,8 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_taken_and_given_back(root: Path) -> None:
-    assert acquire(root, "t1") == Taken("", None, 0.0)
+    taken = acquire(root, "t1")
+    assert (taken.taken_over, taken.previous) == ("", None)
     folder = root / "lock"
     assert (mode(root), mode(folder), mode(folder / "deploy.json")) == (0o750, 0o700, 0o600)
     assert (lying(root).token, lying(root).step) == ("t1", "lock")

@@ -1,0 +1,69 @@
+# Copyright: (c) 2026, The barehost authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Say who asks for the lock, and look on the controller whether whoever has it is still alive."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from ansible import context
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+from ansible_collections.barehost.django.plugins.module_utils import _caller
+
+MODULE = "barehost.django.deploy_lock"
+# Between two looks at whether the holder is alive; one call of the module waits that long at most.
+SLICE_SECONDS = 5.0
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no type information
+    """Asks the host once; again only where somebody has the lock."""
+
+    TRANSFERS_FILES = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Ask, and wait in slices where waiting is wanted."""
+        super().run(tmp, task_vars)
+        args = {key: value for key, value in self._task.args.items() if key not in {"caller", "dead"}}
+        args["caller"] = _caller.describe(context.CLIARGS)
+        if args.get("state", "held") != "held":
+            return self._shown(self._ask(args, task_vars))
+        begun, patience = time.monotonic(), self._patience(args)
+        result = self._ask(args if patience is None else {**args, "wait_seconds": 0}, task_vars)
+        dead = ""
+        while result.get("in_the_way") and patience is not None:
+            rest = patience - (time.monotonic() - begun)
+            holder = result["holder"]
+            if holder and holder["token"] != dead and _caller.is_dead(holder["controller"]):
+                dead = holder["token"]
+            elif rest > 0:
+                Display().display(f"{(task_vars or {}).get('inventory_hostname', '')}: waiting: {result['msg']}")
+            else:
+                break
+            wait = max(0, int(min(rest, SLICE_SECONDS)))
+            result = self._ask({**args, "wait_seconds": wait, "dead": dead}, task_vars)
+        if "waited_seconds" in result:
+            result["waited_seconds"] = round(time.monotonic() - begun, 1)
+        return self._shown(result)
+
+    @staticmethod
+    def _patience(args: dict[str, Any]) -> float | None:
+        """Return how long to wait; what is no number is for the module to refuse."""
+        try:
+            return float(args.get("wait_seconds") or 0)
+        except (TypeError, ValueError):
+            return None
+
+    def _ask(self, args: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
+        result: dict[str, Any] = self._execute_module(module_name=MODULE, module_args=args, task_vars=task_vars)
+        return result
+
+    @staticmethod
+    def _shown(result: dict[str, Any]) -> dict[str, Any]:
+        """Leave out the token of somebody else, which only this plugin needs, and say who lost the lock."""
+        for name in ("token", "controller"):
+            (result.get("holder") or {}).pop(name, None)
+        if result.get("taken_over"):
+            result["warnings"] = [*(result.get("warnings") or []), result["taken_over"]]
+        return result

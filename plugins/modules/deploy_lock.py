@@ -1,0 +1,253 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, The barehost authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Take, give back and break the lock of a stack."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: deploy_lock
+short_description: Takes, gives back and breaks the lock of a stack
+version_added: 0.2.0
+author: The barehost authors (@barehost)
+description:
+  - The lock is a file below O(project_dir) that says which run may change the stack. Every module that is given its token
+    notes its step there; that is the run's sign of life.
+  - Giving it back adds one line to O(audit_log). A run that never gave its lock back gets its line from whoever takes the
+    lock over or breaks it.
+attributes:
+  check_mode:
+    description: Refuses as a real run would, writes nothing, and returns an empty token.
+    support: full
+  diff_mode:
+    description: There is nothing to show beyond the result.
+    support: none
+  idempotent:
+    description:
+      - Taking the lock and giving it back are about the run and no change of the host, so that a second deploy changes nothing;
+        taking it over and breaking it are one. The audit log gets its line in any case.
+    support: partial
+options:
+  project_dir:
+    description: Directory of the stack on the host; made with mode 0750 where it is missing and the lock is taken.
+    type: path
+    required: true
+  state:
+    description:
+      - V(held) takes the lock, or refuses and says who has it. A lock is taken over when it has expired, or when its
+        ansible-playbook ran on this same controller and has ended; never from a module that is at work on the host.
+      - V(free) gives back the lock that O(token) stands for. One that this run has lost is reported and left alone.
+      - V(broken) removes the lock, whoever has it.
+    type: str
+    choices: [held, free, broken]
+    default: held
+  wait_seconds:
+    description: Seconds to wait for a lock that another run has.
+    type: int
+    default: 0
+  expiry_seconds:
+    description: Seconds after the last sign of life when the lock that is taken counts as abandoned.
+    type: int
+    default: 1800
+  token:
+    description: What V(held) returned; with an empty one V(free) does nothing.
+    type: str
+    default: ""
+  force:
+    description: Whether V(broken) removes the lock even while a module is at work on the host.
+    type: bool
+    default: false
+  audit_log:
+    description: File that gets one line of JSON for each deploy; C(/var/log/barehost/<directory of the stack>.jsonl) where empty.
+    type: str
+    default: ""
+  result:
+    description: What became of the deploy, for its line in the audit log; asked for with O(state=free).
+    type: dict
+    suboptions:
+      result:
+        description: V(returned) is a deploy that failed after the switch and went back to the release before.
+        type: str
+        choices: [ok, failed, returned]
+        required: true
+      from:
+        description: Release that served before.
+        type: str
+        default: ""
+      to:
+        description: Release that was deployed.
+        type: str
+        default: ""
+      message:
+        description: One sentence on it; never a secret, the log is read by many.
+        type: str
+        default: ""
+  caller:
+    description: Who runs this, from where and how. Set by the action plugin; not for playbooks.
+    type: dict
+    default: {}
+  dead:
+    description: Token of a run that is known to have ended. Set by the action plugin; not for playbooks.
+    type: str
+    default: ""
+"""
+
+EXAMPLES = r"""
+- name: Take the lock
+  barehost.django.deploy_lock:
+    project_dir: /opt/shop
+    wait_seconds: 600
+  register: shop_lock
+
+- name: Give it back
+  barehost.django.deploy_lock:
+    project_dir: /opt/shop
+    state: free
+    token: "{{ shop_lock.token }}"
+    result: {result: ok, from: 1f0c2a, to: 9be31d}
+"""
+
+RETURN = r"""
+token:
+  description: What stands for the lock; for the option C(lock) of the modules of this run, and to give it back.
+  type: str
+  returned: when O(state=held)
+taken_over:
+  description: From whom and why the lock was taken over; empty where nobody had it.
+  type: str
+  returned: when O(state=held)
+waited_seconds:
+  description: How long it took until the lock was there.
+  type: float
+  returned: when O(state=held)
+holder:
+  description: Who has the lock, or had it until now, with its command, start, last sign of life and step; empty for nobody.
+  type: dict
+  returned: always
+in_the_way:
+  description: That the lock could not be had because of another run, which may end.
+  type: bool
+  returned: failure
+lost:
+  description: What became of the lock where this run had lost it before it gave it back.
+  type: str
+  returned: when O(state=free)
+"""
+
+import secrets
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.barehost.django.plugins.module_utils import _audit, _lock, _lock_state
+
+RESULT_SPEC: dict[str, Any] = {
+    "result": {"type": "str", "choices": ["ok", "failed", "returned"], "required": True},
+    "from": {"type": "str", "default": ""},
+    "to": {"type": "str", "default": ""},
+    "message": {"type": "str", "default": ""},
+}
+ARGUMENTS: dict[str, Any] = {
+    "project_dir": {"type": "path", "required": True},
+    "state": {"type": "str", "choices": ["held", "free", "broken"], "default": "held"},
+    "wait_seconds": {"type": "int", "default": 0},
+    "expiry_seconds": {"type": "int", "default": 1800},
+    # Worth nothing to whoever may not write to the host anyway; a mask would cut it out of the answer that carries it.
+    "token": {"type": "str", "default": "", "no_log": False},
+    "force": {"type": "bool", "default": False},
+    "audit_log": {"type": "str", "default": ""},
+    "result": {"type": "dict", "options": RESULT_SPEC},
+    "caller": {"type": "dict", "default": {}},
+    "dead": {"type": "str", "default": ""},
+}
+
+
+def shown(lock: _lock_state.Lock | None) -> dict[str, Any]:
+    """Return a holder as it stands in a result."""
+    return asdict(lock) if lock else {}
+
+
+def audit(module: AnsibleModule, lock: _lock_state.Lock, outcome: dict[str, Any]) -> None:
+    """Write the line of a deploy; the lock must not stay behind because a log cannot be written."""
+    path = module.params["audit_log"] or _audit.default_path(module.params["project_dir"])
+    try:
+        _audit.append(Path(path), _audit.line(lock, outcome, _lock_state.now()))
+    except OSError as error:
+        module.warn(f"the audit log {path} was not written: {error.strerror}; everything else was done")
+
+
+def hold(module: AnsibleModule) -> dict[str, Any]:
+    """Take the lock."""
+    params = module.params
+    lock = _lock_state.new(secrets.token_hex(16), params["caller"], params["expiry_seconds"])
+    wish = _lock_state.Wish(lock, params["wait_seconds"], params["dead"])
+    taken = _lock.acquire(params["project_dir"], wish, dry=module.check_mode)
+    if taken.previous and not module.check_mode:
+        outcome = {"result": "failed", "message": f"the run ended without a result; {lock.owner} took its lock over"}
+        audit(module, taken.previous, outcome)
+    return {
+        "changed": bool(taken.taken_over),
+        "token": "" if module.check_mode else lock.token,
+        "taken_over": taken.taken_over,
+        "waited_seconds": taken.waited_seconds,
+        "holder": shown(taken.previous),
+    }
+
+
+def free(module: AnsibleModule) -> dict[str, Any]:
+    """Give the lock back and write the line of the deploy."""
+    params = module.params
+    token = params["token"]
+    if not token:
+        return {"changed": False, "holder": {}, "lost": ""}
+    lost = ""
+    try:
+        lock = _lock.release(params["project_dir"], token, dry=module.check_mode)
+    except _lock_state.LockError as error:
+        lost = str(error)
+        module.warn(lost)
+        # The line is owed all the same; when it began and its steps went with the lock.
+        lock = _lock_state.begin(_lock_state.new(token, params["caller"], 0), _lock_state.now())
+    if not module.check_mode:
+        message = " ".join(part for part in (params["result"]["message"], lost) if part)
+        audit(module, lock, {**params["result"], "message": message})
+    return {"changed": False, "holder": {} if lost else shown(lock), "lost": lost}
+
+
+def break_open(module: AnsibleModule) -> dict[str, Any]:
+    """Remove the lock, whoever has it."""
+    params = module.params
+    lock = _lock.break_open(params["project_dir"], force=params["force"], dry=module.check_mode)
+    if lock is None:
+        return {"changed": False, "holder": {}, "msg": f"nobody holds the lock of {params['project_dir']}"}
+    breaker = _lock_state.new("", params["caller"], 0).owner
+    if not module.check_mode:
+        audit(
+            module, lock, {"result": "failed", "message": f"the run ended without a result; {breaker} broke its lock"}
+        )
+    return {
+        "changed": True,
+        "holder": shown(lock),
+        "msg": f"the lock was broken: {_lock_state.description(lock, _lock_state.now())}",
+    }
+
+
+def main() -> None:
+    """Do what the state says."""
+    module = AnsibleModule(
+        argument_spec=ARGUMENTS, supports_check_mode=True, required_if=[("state", "free", ["result"])]
+    )
+    actions = {"held": hold, "free": free, "broken": break_open}
+    try:
+        module.exit_json(**actions[module.params["state"]](module))
+    except _lock_state.HeldError as error:
+        module.fail_json(msg=str(error), in_the_way=True, holder=shown(error.holder))
+    except _lock_state.LockError as error:
+        module.fail_json(msg=str(error), in_the_way=True, holder={})
+    except OSError as error:
+        module.fail_json(msg=f"the lock below {module.params['project_dir']}: {error.strerror} ({error.filename})")
+
+
+if __name__ == "__main__":
+    main()

@@ -12,7 +12,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.template import trust_as_template
 from ansible.utils.collection_loader._collection_finder import _get_collection_role_path
-from ansible_collections.barehost.django.plugins.module_utils import _tree
+from ansible_collections.barehost.django.plugins.module_utils import _lock, _tree
 from ansible_collections.barehost.django.plugins.modules.config_tree import TREE_SPEC, VALIDATE_SPEC
 
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         super().run(tmp, task_vars)
         _, args = self.validate_argument_spec(
             argument_spec={
+                **_lock.ARGUMENTS,
                 "dest": {"type": "path", "required": True},
                 "trees": {"type": "list", "elements": "dict", "options": TREE_SPEC, "required": True},
                 "validate": {"type": "list", "elements": "dict", "options": VALIDATE_SPEC, "default": []},

@@ -15,6 +15,8 @@ description:
     are healthy. Services that are not named are not touched, dependencies included.
   - Compares the hash, the image and the state of each container before acting, so that C(changed) is true exactly when a
     container is created, recreated, started or reloaded.
+extends_documentation_fragment:
+  - barehost.django.lock
 attributes:
   check_mode:
     description: Says which services would change and changes none; works before Docker or the files are there.
@@ -94,7 +96,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.barehost.django.plugins.module_utils import _compose, _up
+from ansible_collections.barehost.django.plugins.module_utils import _compose, _lock, _up
 
 RELOAD_SPEC: dict[str, Any] = {
     "service": {"type": "str", "required": True},
@@ -177,6 +179,7 @@ def main() -> None:
     """Run the module."""
     module = AnsibleModule(
         argument_spec={
+            **_lock.ARGUMENTS,
             "project_dir": {"type": "path", "required": True},
             "project": {"type": "str", "required": True},
             "services": {"type": "list", "elements": "str", "required": True},
@@ -188,6 +191,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     params = module.params
+    _lock.step_until_exit(module, params["project_dir"], f"start {', '.join(params['services'])}")
     if unknown_yet(module):
         steps = [_up.Step(service, "create", "nothing is deployed yet") for service in params["services"]]
     else:

@@ -15,6 +15,8 @@ description:
     template below C(templates/), without C(.j2), is the path of the file below O(dest).
   - The whole tree travels in one module call. Every file is written beside its target and renamed over it.
   - Nothing is put in place before every command in O(validate) has accepted the whole new tree in a staging directory.
+extends_documentation_fragment:
+  - barehost.django.lock
 attributes:
   check_mode:
     description: Reports what would change and writes nothing; the commands in O(validate) are not run.
@@ -147,7 +149,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.barehost.django.plugins.module_utils import _tree
+from ansible_collections.barehost.django.plugins.module_utils import _lock, _tree
 
 FILE_SPEC: dict[str, Any] = {
     "path": {"type": "str", "required": True},
@@ -224,6 +226,7 @@ def main() -> None:
     """Compare, validate, install."""
     module = AnsibleModule(
         argument_spec={
+            **_lock.ARGUMENTS,
             "dest": {"type": "path", "required": True},
             "trees": {"type": "list", "elements": "dict", "options": TREE_SPEC, "required": True},
             "validate": {"type": "list", "elements": "dict", "options": VALIDATE_SPEC, "default": []},
@@ -235,6 +238,7 @@ def main() -> None:
     dest = Path(module.params["dest"])
     if module.params["files"] is None:
         module.fail_json(msg="config_tree renders on the controller: call it as a task, not through another action")
+    _lock.step_until_exit(module, str(dest), "configuration")
     specs = {spec.path: spec for spec in map(_tree.FileSpec.from_params, module.params["files"])}
     # Every result repeats the parameters; nobody needs the contents there.
     module.params["files"] = sorted(specs)

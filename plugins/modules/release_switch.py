@@ -16,6 +16,8 @@ description:
   - Services that must never run twice (O(services[].rollover=alone)) are stopped before their successor starts.
   - Whatever fails before the release is committed is taken back; the containers that served are running all the while.
   - What is there is read from the containers themselves. So a run that was cut off at any point is completed by the next.
+extends_documentation_fragment:
+  - barehost.django.lock
 attributes:
   check_mode:
     description: Says which services would be replaced and touches none.
@@ -159,6 +161,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.barehost.django.plugins.module_utils import (
     _compose,
     _edge,
+    _lock,
     _prune,
     _release,
     _rollover,
@@ -327,6 +330,7 @@ def main() -> None:
     """Run the module."""
     module = AnsibleModule(
         argument_spec={
+            **_lock.ARGUMENTS,
             "project_dir": {"type": "path", "required": True},
             "project": {"type": "str", "required": True},
             "release_id": {"type": "str", "required": True},
@@ -344,6 +348,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
+    _lock.step_until_exit(module, module.params["project_dir"], "switch")
     try:
         job = Job(module)
         if module.check_mode and (module.get_bin_path("docker") is None or not job.engine.answers()):

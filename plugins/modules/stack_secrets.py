@@ -14,6 +14,8 @@ description:
   - Each secret is a file below O(dir), 0600, with no line break at its end. A value that is given is written there; one
     that is not is generated once and kept from then on.
   - Everything is checked before anything is written.
+extends_documentation_fragment:
+  - barehost.django.lock
 attributes:
   check_mode:
     description: Returns values as a real run would, generated ones only for this run, and writes nothing.
@@ -84,9 +86,10 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.barehost.django.plugins.module_utils import _files, _secrets
+from ansible_collections.barehost.django.plugins.module_utils import _files, _lock, _secrets
 
 ARGUMENTS: dict[str, Any] = {
+    **_lock.ARGUMENTS,
     "dir": {"type": "path", "required": True},
     "secrets": {"type": "dict", "required": True, "no_log": True},
     "refuse_change": {"type": "list", "elements": "str", "default": [], "no_log": False},
@@ -130,6 +133,7 @@ def main() -> None:
     module.no_log_values.update(given_values(specs))
     called = invocation(module.params)
     folder = Path(module.params["dir"])
+    _lock.step_until_exit(module, str(folder.parent), "secrets")
     try:
         steps = _secrets.plan(folder, specs, module.params["refuse_change"])
         settled = _secrets.folder_is_settled(folder)

@@ -8,17 +8,17 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
-from server import GOOD, free_port, read_request, reset, serving
+from support.load_site import GOOD, free_port, read_request, reset, serving
 
 from tests.load.wire import Answer, Connection, Failure, Request, Target
 
 if TYPE_CHECKING:
-    from server import Handler
+    from support.load_site import Handler
 
 GET = Request("GET", "/")
 
 
-def ask(handler: Handler, *requests: Request, limit: float = 5, pause: float = 0.1) -> list[Answer | Failure]:
+def ask(handler: Handler, *requests: Request, limit: float = 5, pause: float = 0.05) -> list[Answer | Failure]:
     """Send requests over one connection, and return what came of each, failures of the idle connection included."""
     found: list[Answer | Failure] = []
 
@@ -45,7 +45,7 @@ def after(part: bytes, *, rst: bool = False) -> Handler:
         writer.write(part)
         await writer.drain()
         # What was sent must have been read, or the reset would sweep it away.
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.05)
         if rst:
             reset(writer)
 
@@ -229,3 +229,18 @@ def test_an_early_answer_is_heard_and_the_rest_of_the_body_is_not_sent_as_a_requ
     answers = ask(handler, SLOW_POST, SLOW_POST)
     assert [item.status for item in answers if isinstance(item, Answer)] == [413, 413]
     assert len(connections) == 2
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "release"),
+    [
+        ({"x-release": "a", "content-type": "application/json"}, b'{"release": "b"}', "a"),
+        ({"content-type": "application/json"}, b'{"release": "b"}', "b"),
+        ({"content-type": "application/json"}, b'{"release": 3}', ""),
+        ({"content-type": "application/json"}, b"[", ""),
+        ({"content-type": "application/json"}, b"[]", ""),
+        ({"content-type": "text/html"}, b'{"release": "b"}', ""),
+    ],
+)
+def test_an_answer_says_which_release_gave_it(headers: dict[str, str], body: bytes, release: str) -> None:
+    assert Answer(200, headers, body).release == release

@@ -13,9 +13,10 @@ from support.load_site import ASSET, Site, answer, serving
 
 from tests.load.clients import KINDS
 from tests.load.ledger import check_ledger
-from tests.load.report import failures, summary, window
+from tests.load.report import Recorder, failures, summary, window
 from tests.load.run import run
 from tests.load.stage import Options, Stage
+from tests.load.wire import Target
 
 NOTHING = dict.fromkeys((kind.name for kind in KINDS), 0.0)
 EVERYTHING = {"keepalive": 20, "idle": 5, "oneshot": 20, "slow": 2, "upload": 2, "ledger": 20, "tasks": 20, "page": 10}
@@ -162,16 +163,6 @@ class WithoutAssets(Site):
         return self.content if path == ASSET else await super().respond(method, path, body)
 
 
-class NextAsset(Site):
-    """A release in front of which the previous one is still being read."""
-
-    async def respond(self, method: str, path: str, body: bytes) -> bytes | None:
-        """Name another asset after a while, which is not there."""
-        if path == "/page/" and self.requests["/page/"] > 5:
-            return answer(200, f'<link href="{ASSET.replace("site", "next")}">'.encode())
-        return answer(404, b"") if "next" in path else await super().respond(method, path, body)
-
-
 class OtherAssets(WithoutAssets):
     """A web server that has another file under that name."""
 
@@ -188,9 +179,15 @@ def test_a_page_whose_asset_is_gone_is_broken(site: type[Site], kind: str) -> No
 
 
 def test_assets_of_the_last_two_releases_are_asked_for() -> None:
-    site, report = put(NextAsset, {"page": 20, "static": 100}, 0.8)
-    assert min(site.requests[ASSET], site.requests[ASSET.replace("site", "next")]) > 3
-    assert report["clients"]["static"]["by_status"].keys() == {"200", "404"}
+    stage = Stage(Options(Target("127.0.0.1", 1, "load.test")), Recorder())
+    for name in ("/1", "/2", "/2", "/3", "/2"):
+        stage.remember((name, "hash"))
+    assert stage.assets == [("/2", "hash"), ("/3", "hash")]
+
+
+def test_without_a_page_no_asset_is_asked_for() -> None:
+    _, report = put(Site, {"static": 50})
+    assert report["total"]["sent"] == 0
 
 
 class Cutting(Site):
@@ -276,7 +273,8 @@ def test_a_stopped_run_finishes_what_is_under_way() -> None:
 
             begin = time.monotonic()
             wanted = Options(target, 600, {**NOTHING, "upload": 10, "idle": 1}, upload_bytes=50_000, upload_seconds=0.5)
-            recorder = await run(wanted, started)
+            async with asyncio.timeout(60):
+                recorder = await run(wanted, started)
             return recorder.document(), time.monotonic() - begin
 
     report, seconds = asyncio.run(session())

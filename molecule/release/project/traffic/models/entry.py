@@ -1,0 +1,17 @@
+"""What a POST to /ledger/ leaves."""
+
+from django.db import models
+
+
+class Entry(models.Model):
+    """One request that was carried out."""
+
+    uid = models.CharField(max_length=64)
+    release = models.CharField(max_length=100)
+    agent = models.CharField(max_length=200, default="")
+    at = models.DateTimeField(auto_now_add=True)
+
+    @classmethod
+    def record(cls, uid: str, release: str, agent: str) -> None:
+        """Add a row."""
+        cls.objects.create(uid=uid, release=release, agent=agent)

@@ -84,6 +84,8 @@ def publish(args: Mapping[str, Any], run: Any = run_here) -> None:  # noqa: ANN4
         if _build.inspect(run, reference) is None:
             _build_here(args, reference, tmpdir, run)
         _build.push(run, reference, env)
+        # The registry has it now, and the build cache makes the next one fast: nobody would ever prune it here.
+        _build.forget(run, reference)
 
 
 def _build_here(args: Mapping[str, Any], reference: str, tmpdir: str, run: Any) -> None:  # noqa: ANN401 - as above

@@ -32,7 +32,8 @@ def inspect(run: Runner, reference: str) -> _image.Image | None:
 def build(run: Runner, image: str, plan: _image.Build, context: str, tmpdir: str) -> None:
     """Build an image from a folder; the secrets live in files beside it and only as long as the build."""
     if not Path(context, plan.dockerfile).is_file():
-        raise ImageError(f"the source has no {plan.dockerfile}; add one, or name it in django_dockerfile.")
+        missing = f"the source has no {plan.dockerfile}; the release that serves is untouched"
+        raise ImageError(f"{missing}: add one, or name it in django_dockerfile.")
     with tempfile.TemporaryDirectory(prefix="secrets-", dir=tmpdir) as folder:
         files = {}
         for name, content in plan.secrets.items():
@@ -84,8 +85,12 @@ def adopt(run: Runner, reference: str, target: str, *, keep: bool) -> None:
     if code != 0:
         raise ImageError(_image.explain(f"tagging {reference} as {target}", code, err or out, "see what Docker says."))
     if not keep:
-        # A name that stays behind costs space and breaks nothing.
-        run(_image.untag_cmd(reference), {}, None)
+        forget(run, reference)
+
+
+def forget(run: Runner, reference: str) -> None:
+    """Take a name from an image; one that stays behind costs space and breaks nothing."""
+    run(_image.untag_cmd(reference), {}, None)
 
 
 def _manifest(run: Runner, reference: str, env: Mapping[str, str], *, verbose: bool) -> tuple[int, str]:

@@ -213,7 +213,8 @@ def export(run: Runner, repository: Repository, commit: str, cache: Path, folder
         code, out, err = run(archive_cmd(str(cache), commit, repository.subdirectory, file), ENVIRONMENT, None)
         if code != 0:
             what = f"django_git_subdirectory {repository.subdirectory!r}" if repository.subdirectory else "the source"
-            raise GitError(_explain(f"taking {what} out of {commit[:12]}", code, err or out))
+            advice = "correct it." if repository.subdirectory else "see what git says."
+            raise GitError(_explain(f"taking {what} out of {commit[:12]}", code, err or out, advice))
         with tarfile.open(file) as archive:
             # A tree of git holds no path that leads outside of it, and its absolute links are the project's own.
             archive.extractall(folder)  # noqa: S202
@@ -224,6 +225,6 @@ def _has(run: Runner, cache: Path, name: str) -> bool:
     return code == 0
 
 
-def _explain(what: str, code: int, output: str) -> str:
+def _explain(what: str, code: int, output: str, advice: str = "") -> str:
     text = output.strip()
-    return f"{what} failed (exit {code}); the release that serves is untouched: {read_advice(text)}\n{text[-DETAIL:]}"
+    return f"{what} failed (exit {code}); the release that serves is untouched: {advice or read_advice(text)}\n{text[-DETAIL:]}"

@@ -9,6 +9,7 @@ files that only their owner can read.
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import json
 import re
 from dataclasses import dataclass, field
@@ -25,7 +26,7 @@ LABEL_RELEASE = "barehost.django.release"
 LABEL_REVISION = "org.opencontainers.image.revision"
 SECRET_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _PART = r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*"
-_HOST = r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(?::[0-9]{1,5})?"
+_HOST = r"(?:[A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9A-Fa-f:]+\])(?::[0-9]{1,5})?"
 _REPOSITORY = re.compile(rf"(?:{_HOST}/)?{_PART}(?:/{_PART})*")
 _REFERENCE = re.compile(
     rf"(?:{_HOST}/)?{_PART}(?:/{_PART})*(?::[A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}})?(?:@sha256:[0-9a-f]{{64}})?"
@@ -160,12 +161,15 @@ def is_insecure(registry: str, answer: str) -> bool:
         config = json.loads(answer) or {}
     except ValueError:
         return False
-    host = registry.rsplit(":", 1)[0]
-    loopback = host == "localhost" or host.startswith("127.")
-    if loopback and "127.0.0.0/8" in (config.get("InsecureRegistryCIDRs") or []):
-        return True
-    entry = (config.get("IndexConfigs") or {}).get(registry) or {}
-    return entry.get("Secure") is False
+    entry = (config.get("IndexConfigs") or {}).get(registry)
+    if entry:
+        return entry.get("Secure") is False
+    host = re.sub(r":[0-9]+$", "", registry).strip("[]")
+    try:
+        address = ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)
+    except ValueError:
+        return False
+    return any(address in ipaddress.ip_network(cidr) for cidr in config.get("InsecureRegistryCIDRs") or [])
 
 
 def manifest_digests(answer: str) -> set[str]:

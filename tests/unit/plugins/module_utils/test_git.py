@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import stat
 import subprocess
 from typing import TYPE_CHECKING
@@ -151,7 +150,7 @@ def test_a_clone_that_was_left_half_done_is_made_anew(tmp_path: Path, origin: Or
     source, cache = _git.Repository(str(origin.bare), "main"), tmp_path / "cache" / "git"
     _git.fetch(Runner(), source, origin.commit("one"), cache, _git.ENVIRONMENT)
     (cache / "shallow.lock").touch()
-    shutil.rmtree(cache / "objects")
+    (cache / "config").write_text("[core")
     _git.fetch(Runner(), source, origin.commit("two"), cache, _git.ENVIRONMENT)
 
 

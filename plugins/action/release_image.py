@@ -105,7 +105,7 @@ def _build_here(args: Mapping[str, Any], reference: str, tmpdir: str, run: Any) 
         _source.pack(source, dockerfile, file)
         file.seek(0)
         with tarfile.open(fileobj=file) as archive:
-            archive.extractall(folder)  # noqa: S202 - written by ourselves a line above
+            _source.unpack(archive, str(folder))
     labelled = plan.labelled(str(args["release_id"]), git_revision(source, "%H"))
     _build.build(run, reference, labelled, str(folder), tmpdir)
 

@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable
 
+from ansible_collections.barehost.django.plugins.module_utils import _source
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -216,8 +218,7 @@ def export(run: Runner, repository: Repository, commit: str, cache: Path, folder
             advice = "correct it." if repository.subdirectory else "see what git says."
             raise GitError(_explain(f"taking {what} out of {commit[:12]}", code, err or out, advice))
         with tarfile.open(file) as archive:
-            # A tree of git holds no path that leads outside of it, and its absolute links are the project's own.
-            archive.extractall(folder)  # noqa: S202
+            _source.unpack(archive, str(folder))
 
 
 def _has(run: Runner, cache: Path, name: str) -> bool:

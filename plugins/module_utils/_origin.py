@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.barehost.django.plugins.module_utils import _build, _git, _image, _release
+from ansible_collections.barehost.django.plugins.module_utils import _build, _git, _image, _release, _source
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -97,8 +97,7 @@ class Origin:
             return replace(outcome, found=self.pull(remote, outcome.image), action="pull")
         with tempfile.TemporaryDirectory(prefix="context-", dir=self.tmpdir) as folder:
             with tarfile.open(self.params["context"]) as archive:
-                # Written by our own action plugin a moment ago; members are relative by construction.
-                archive.extractall(folder)  # noqa: S202
+                _source.unpack(archive, folder)
             return self.built(outcome, folder)
 
     def from_git(self) -> Outcome:

@@ -59,7 +59,7 @@ class Origin:
         (self.work / "app" / "Dockerfile").write_text("FROM scratch\n")
         (self.work / "app" / "run").write_text("#!/bin/sh\n")
         (self.work / "app" / "run").chmod(0o755)
-        (self.work / "app" / "link").symlink_to("run")
+        (self.work / "app" / "link").symlink_to("/etc/hostname")
 
     def git(self, *words: str, cwd: Path | None = None) -> str:
         """Run git as somebody."""

@@ -168,7 +168,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
             # pattern may do so as well, and each of those is looked at by itself.
             if not leads_to & {"varnames", *found}:
                 problems += sentences
-        problems += _input_rules.rule_problems(values)
+        problems += _input_rules.rule_problems({**self._later(known, roles, task_vars), **values})
         return problems, f"{len(values)} variables checked"
 
     def _resolve(
@@ -193,6 +193,15 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
             if sentences:
                 found[name] = sentences
         return values, found
+
+    def _later(self, known: _input.Known, further: list[str], task_vars: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what roles of a later play will take where nothing is set, as far as it is no template."""
+        roles = {role.rsplit(".", 1)[-1] for role in further}
+        return {
+            name: spec["default"]
+            for name, spec in known.options.items()
+            if known.owners[name] in roles and name not in task_vars and "{{" not in str(spec.get("default", "{{"))
+        }
 
     def _missing(self, known: _input.Known, further: list[str], task_vars: Mapping[str, Any]) -> list[str]:
         """Name required options of the roles of this play, and of those that a later play will run."""

@@ -1,21 +1,32 @@
 # Copyright: (c) 2026, The barehost authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Send the build context to the host, but only where the image is missing there."""
+"""Send the build context to the host, or build here and push, but only where the image is missing there."""
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
+import hashlib
+import os
 import subprocess
+import tarfile
 import tempfile
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.barehost.django.plugins.module_utils import _source
+from ansible_collections.barehost.django.plugins.module_utils import _build, _image, _source
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
 MODULE = "barehost.django.release_image"
+# What only this plugin may say.
+INTERNAL = frozenset({"context", "pushed", "revision"})
 
 
-def git_revision(source: str) -> str:
+def git_revision(source: str, form: str = "%h") -> str:
     """Return the revision that last touched the source, "+" behind it where the source differs from it; empty without git.
 
     For people who read the record: the release itself is named after its content.
@@ -25,42 +36,120 @@ def git_revision(source: str) -> str:
             subprocess.run(
                 ["git", "-C", source, *words, "--", "."], capture_output=True, text=True, check=True
             ).stdout.strip()
-            for words in (("log", "-1", "--format=%h"), ("status", "--porcelain"))
+            for words in (("log", "-1", f"--format={form}"), ("status", "--porcelain"))
         )
     except (OSError, subprocess.CalledProcessError):
         return ""
     return f"{revision}+" if revision and state else revision
 
 
+def run_here(argv: list[str], env: Mapping[str, str], data: str | None) -> tuple[int, str, str]:
+    """Run a command on the controller."""
+    try:
+        done = subprocess.run(
+            argv, env={**os.environ, **env}, input=data or "", capture_output=True, text=True, check=False
+        )
+    except OSError as error:
+        return 127, "", f"{argv[0]}: {error.strerror}; the controller needs it to build and push"
+    return done.returncode, done.stdout, done.stderr
+
+
+@contextlib.contextmanager
+def alone(name: str) -> Iterator[None]:
+    """Let one process at a time through, of all hosts of a run and of all runs of this user."""
+    digest = hashlib.sha256(name.encode()).hexdigest()[:16]
+    path = Path(tempfile.gettempdir()) / f"barehost-{os.getuid()}-{digest}.lock"
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def publish(args: Mapping[str, Any], run: Any = run_here) -> None:  # noqa: ANN401 - a stand-in in tests
+    """Build the source on the controller and push it under the release id, unless the registry has it."""
+    reference = f"{args['push_to']}:{args['release_id']}"
+    problem = _image.repository_problem(str(args["push_to"]))
+    if problem:
+        raise _build.ImageError(f"the repository {args['push_to']!r} to push to is not usable: {problem}.")
+    login = str(args.get("registry_username") or ""), str(args.get("registry_password") or "")
+    with (
+        alone(reference),
+        tempfile.TemporaryDirectory(prefix="barehost-") as tmpdir,
+        _build.logged_in(run, reference, *login, tmpdir) as env,
+    ):
+        if _build.published(run, reference, env):
+            return
+        if _build.inspect(run, reference) is None:
+            _build_here(args, reference, tmpdir, run)
+        _build.push(run, reference, env)
+        # The registry has it now, and the build cache makes the next one fast: nobody would ever prune it here.
+        _build.forget(run, reference)
+
+
+def _build_here(args: Mapping[str, Any], reference: str, tmpdir: str, run: Any) -> None:  # noqa: ANN401 - as above
+    source, dockerfile = str(args["source"]), str(args.get("dockerfile") or "Dockerfile")
+    plan = _image.Build(
+        dockerfile,
+        {name: str(value) for name, value in (args.get("build_args") or {}).items()},
+        args.get("labels") or {},
+        {name: str(value) for name, value in (args.get("build_secrets") or {}).items()},
+    )
+    for problem in filter(None, map(_image.secret_problem, plan.secrets)):
+        raise _build.ImageError(problem)
+    folder = Path(tmpdir) / "context"
+    folder.mkdir()
+    # The packed context and not the folder itself: what was hashed is what is built.
+    with tempfile.TemporaryFile(dir=tmpdir) as file:
+        _source.pack(source, dockerfile, file)
+        file.seek(0)
+        with tarfile.open(fileobj=file) as archive:
+            _source.unpack(archive, str(folder))
+    labelled = plan.labelled(str(args["release_id"]), git_revision(source, "%H"))
+    _build.build(run, reference, labelled, str(folder), tmpdir)
+
+
 class ActionModule(ActionBase):  # type: ignore[misc]
-    """Asks the host first; packs, sends and builds only if it has to."""
+    """Asks the host first; packs, sends, builds and pushes only if it has to."""
 
     TRANSFERS_FILES = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the module once where the image is there, and twice where it has to be built."""
         super().run(tmp, task_vars)
-        args = {key: value for key, value in self._task.args.items() if key != "context"}
-        result: dict[str, Any] = self._execute_module(module_name=MODULE, module_args=args, task_vars=task_vars)
-        if not result.get("needs_context"):
+        args = {key: value for key, value in self._task.args.items() if key not in INTERNAL}
+        result = self._module(args, task_vars)
+        if result.get("needs"):
+            try:
+                result = self._module({**args, **self._provide(result["needs"], args)}, task_vars)
+            finally:
+                self._remove_tmp_path(self._connection._shell.tmpdir)
+        if args.get("source") and not result.get("failed"):
             return {**result, "git_revision": git_revision(str(args["source"]))}
+        return result
+
+    def _module(self, args: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
+        result: dict[str, Any] = self._execute_module(module_name=MODULE, module_args=args, task_vars=task_vars)
+        return result
+
+    def _provide(self, needs: str, args: dict[str, Any]) -> dict[str, Any]:
+        """Do the controller's part, and return what the module has to know of it."""
         try:
-            context = self._send(str(args["source"]), str(args.get("dockerfile", "Dockerfile")))
-            result = self._execute_module(
-                module_name=MODULE, module_args={**args, "context": context}, task_vars=task_vars
-            )
-        finally:
-            self._remove_tmp_path(self._connection._shell.tmpdir)
-        return {**result, "git_revision": git_revision(str(args["source"]))}
+            if needs == "push":
+                publish(args)
+                return {"pushed": True}
+            source = str(args["source"])
+            context = self._send(source, str(args.get("dockerfile") or "Dockerfile"))
+            return {"context": context, "revision": git_revision(source, "%H")}
+        except (_source.SourceError, _build.ImageError) as error:
+            raise AnsibleActionFail(str(error)) from error
 
     def _send(self, source: str, dockerfile: str) -> str:
         folder = self._connection._shell.tmpdir or self._make_tmp_path()
         remote: str = self._connection._shell.join_path(folder, "context.tar")
         with tempfile.NamedTemporaryFile(suffix=".tar") as archive:
-            try:
-                _source.pack(source, dockerfile, archive)
-            except _source.SourceError as error:
-                raise AnsibleActionFail(str(error)) from error
+            _source.pack(source, dockerfile, archive)
             archive.flush()
             self._transfer_file(archive.name, remote)
         return remote

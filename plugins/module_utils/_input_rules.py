@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.barehost.django.plugins.module_utils import _dotenv
+from ansible_collections.barehost.django.plugins.module_utils import _dotenv, _git, _image
 
 # Also the first part of an image name, whose separators stand between letters and digits and are . _ __ or dashes.
 STACK_NAME = re.compile(r"(?=.{2,31}$)[a-z][a-z0-9]*(?:(?:_{1,2}|-+)[a-z0-9]+)*")
@@ -46,6 +46,7 @@ PLACEHOLDERS = (
     "not-so-secret",
     "password",
 )
+ORIGINS = ("django_source_path", "django_git_repository", "django_image")
 Rule = Callable[[Mapping[str, Any]], list[str]]
 
 
@@ -131,13 +132,58 @@ def debug_problems(values: Mapping[str, Any]) -> list[str]:
     return [f"django_debug is on in a {environment} inventory: {advice}"]
 
 
+def origin_problems(values: Mapping[str, Any]) -> list[str]:
+    """Demand exactly one origin of the application."""
+    chosen = [name for name in ORIGINS if values.get(name)]
+    if len(chosen) > 1:
+        return [
+            f"{' and '.join(chosen)} are both set: keep the one that the application comes from, and empty the other"
+        ]
+    if chosen or any(name not in values for name in ORIGINS):
+        return []
+    missing = "django_source_path is empty, and so are django_git_repository and django_image"
+    return [f"the application has no source: {missing}: set one of them"]
+
+
+def git_problems(values: Mapping[str, Any]) -> list[str]:
+    """Judge what names a source in git."""
+    names = ("repository", "revision", "subdirectory")
+    repository, revision, subdirectory = (str(values.get(f"django_git_{name}") or "") for name in names)
+    if not repository:
+        return []
+    found = _git.problems(repository, revision, subdirectory, token=bool(values.get("django_git_token")))
+    return [f"django_git_{problem}" for problem in found]
+
+
+def image_problems(values: Mapping[str, Any]) -> list[str]:
+    """Judge the names of images that are pulled or pushed, and what it takes to do so."""
+    reference = str(values.get("django_image") or "")
+    problem = _image.reference_problem(reference) if reference else None
+    problems = [f"django_image '{reference}' is not usable: {problem}"] if problem else []
+    if values.get("django_registry_password") and values.get("django_registry_username") == "":
+        problems.append("django_registry_password is set and django_registry_username is not: give both, or neither")
+    secrets = values.get("release_build_secrets")
+    for name in secrets if isinstance(secrets, Mapping) else ():
+        problem = _image.secret_problem(str(name))
+        problems += [f"release_build_secrets: {problem}"] if problem else []
+    if values.get("release_build_on") != "controller":
+        return problems
+    repository = str(values.get("release_push_to") or "")
+    problem = _image.repository_problem(repository) if repository else "it is empty, and release_build_on is controller"
+    if problem:
+        problems.append(f"release_push_to '{repository}' is not usable: {problem}")
+    if values.get("django_source_path") == "":
+        problems.append(
+            "release_build_on is controller, which only builds a django_source_path: set that, or build on the host"
+        )
+    return problems
+
+
 def source_problems(values: Mapping[str, Any]) -> list[str]:
     """Look for the application on the controller, and for its Dockerfile."""
     source = values.get("django_source_path")
-    if not isinstance(source, str):
+    if not isinstance(source, str) or not source:
         return []
-    if not source:
-        return ["django_source_path is empty: name the folder with the project and its Dockerfile"]
     path = Path(source).expanduser().resolve()
     if not path.is_dir():
         return [f"django_source_path '{path}' is not a directory on the controller: name the folder of the application"]
@@ -183,7 +229,10 @@ RULES: tuple[Rule, ...] = (
     stack_domain_problems,
     secret_key_problems,
     debug_problems,
+    origin_problems,
     source_problems,
+    git_problems,
+    image_problems,
     password_problems,
     environment_problems,
 )

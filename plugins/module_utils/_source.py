@@ -122,6 +122,13 @@ def pack(source: str, dockerfile: str, dest: IO[bytes]) -> int:
     return count
 
 
+def unpack(archive: tarfile.TarFile, folder: str) -> None:
+    """Write out an archive that pack or git made a moment ago: its paths are relative by construction."""
+    # From Python 3.14 on the default would refuse absolute links, which a project may have and BuildKit copies as they are.
+    archive.extraction_filter = getattr(tarfile, "fully_trusted_filter", None)
+    archive.extractall(folder)  # noqa: S202
+
+
 def _root(source: str) -> Path:
     root = Path(source).expanduser()
     if not root.is_dir():

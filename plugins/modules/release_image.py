@@ -11,30 +11,32 @@ short_description: Has the image of a release on the host
 version_added: 0.1.0
 author: The barehost authors (@barehost)
 description:
-  - The release id is the hash of the build context and the build inputs, so the same content is never built twice.
-  - Where the image is missing, the context is packed on the controller, sent to the host and built there by BuildKit.
+  - Takes the application from a folder of the controller (O(source)), from a git repository that the host clones (O(git)) or
+    from a registry as a ready image (O(reference)); exactly one of them is given.
+  - The release id follows from the content - the hash of the folder that the caller gives, the commit and the build inputs, or
+    the id of the ready image - so the same content is never built or pulled twice.
+  - Whatever its origin, the image is C(<repository>:<release id>) on the host afterwards.
   - Writes C(releases/<id>.yaml), the Compose file that puts the image into the application's services.
 attributes:
   check_mode:
-    description: Says whether the image would be built; sends and builds nothing.
+    description: >-
+      Says whether an image would be built or pulled; sends, clones, builds and pulls nothing. It asks the git repository what a
+      branch or tag means, and the registry of O(reference) for the digest. Where git or Docker is not there yet, or an image is
+      only to be pulled, the release id is not known yet.
     support: full
   diff_mode:
-    description: Names the image that would be built.
+    description: Names the image that would be built or pulled.
     support: full
   idempotent:
-    description: An image that is there is not built again.
+    description: An image that is there is not built or pulled again; a tag that moved is another release.
     support: full
 options:
   project_dir:
-    description: Directory of the Compose project.
+    description: Directory of the Compose project; a clone is kept in C(source/) below it.
     type: path
     required: true
-  release_id:
-    description: Id of the release.
-    type: str
-    required: true
-  image:
-    description: Reference that the image gets.
+  repository:
+    description: Name of the image on the host, without a tag.
     type: str
     required: true
   services:
@@ -42,139 +44,239 @@ options:
     type: list
     elements: str
     required: true
+  release_id:
+    description: Id of the release that is built from O(source); the other origins name it themselves.
+    type: str
   source:
     description: Folder on the controller that holds the Dockerfile.
     type: path
-    required: true
+  git:
+    description: Git repository that the host fetches from.
+    type: dict
+    suboptions:
+      repository:
+        description: Its URL or path, without a password.
+        type: str
+        required: true
+      revision:
+        description: Full commit id, tag or branch; a name is resolved once, and the commit decides the release.
+        type: str
+        required: true
+      subdirectory:
+        description: Folder of the repository that is the build context; empty is all of it.
+        type: str
+        default: ""
+      username:
+        description: Name that goes with O(git.token).
+        type: str
+        default: x-access-token
+      token:
+        description: Token or password for a repository over https.
+        type: str
+      ssh_key:
+        description: Private key for a repository over SSH.
+        type: str
+      known_hosts:
+        description: Lines of a C(known_hosts) file; empty leaves those of the host.
+        type: str
+  reference:
+    description: Ready image in a registry, by tag or digest.
+    type: str
+  registry_username:
+    description: Name at the registry of O(reference) or O(push_to).
+    type: str
+  registry_password:
+    description: Its password.
+    type: str
+  push_to:
+    description: >-
+      Repository in a registry. With it the controller builds O(source) and pushes it there under the release id, and the host
+      only pulls.
+    type: str
   dockerfile:
-    description: Path of the Dockerfile below O(source).
+    description: Path of the Dockerfile below the build context.
     type: str
     default: Dockerfile
   build_args:
     description: Build arguments; not for secrets, they stay in the image's history.
     type: dict
     default: {}
+  build_secrets:
+    description: BuildKit secrets, id to content. They decide nothing about the release id, and are in no layer.
+    type: dict
+    default: {}
   labels:
-    description: Labels of the image.
+    description: Labels of an image that is built; those of the release and its revision are added.
     type: dict
     default: {}
   context:
     description: Archive of the build context on the host. Set by the action plugin; not for playbooks.
     type: path
+  pushed:
+    description: Whether the controller has pushed the image. Set by the action plugin; not for playbooks.
+    type: bool
+    default: false
+  revision:
+    description: Revision of O(source). Set by the action plugin; not for playbooks.
+    type: str
+    default: ""
 """
 
 EXAMPLES = r"""
-- name: Build the release
+- name: Build the release from a folder of the controller
   barehost.django.release_image:
     project_dir: /opt/app
+    repository: app/app
     release_id: 3f9a0c1b2d4e
-    image: app/app:3f9a0c1b2d4e
     services: [web, worker, beat]
     source: ../app
+
+- name: Build the release from a tag
+  barehost.django.release_image:
+    project_dir: /opt/app
+    repository: app/app
+    services: [web]
+    git:
+      repository: https://git.example.com/team/app.git
+      revision: v1.4.0
+
+- name: Pull the release
+  barehost.django.release_image:
+    project_dir: /opt/app
+    repository: app/app
+    services: [web]
+    reference: registry.example.com/team/app:1.4.0
 """
 
 RETURN = r"""
+release_id:
+  description: Id of the release; V(not-known-yet) in a dry run that cannot know it.
+  type: str
+  returned: always
+image:
+  description: Name and tag of the image on the host.
+  type: str
+  returned: always
 built:
-  description: Whether the image was built, or would be.
+  description: Whether an image was built or pulled, or would be.
   type: bool
   returned: always
+action:
+  description: What was done for it, or would be - V(build), V(pull), or nothing.
+  type: str
+  returned: always
 image_id:
-  description: Id of the image; empty in a dry run that would build it.
+  description: Id of the image; empty in a dry run that would build or pull it.
   type: str
   returned: always
 git_revision:
-  description: Revision of the source, C(+) behind it where the source differs from it; empty without git.
+  description: >-
+    Revision of the source, C(+) behind it where a folder differs from it; of a ready image what its label says; empty where
+    nobody knows.
   type: str
   returned: always
 seconds:
-  description: What the build took.
+  description: What the build or pull took.
   type: float
   returned: when built
+msg:
+  description: What was done or found, in one line.
+  type: str
+  returned: always
 """
 
-import tarfile
-import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.barehost.django.plugins.module_utils import _compose, _release
+from ansible_collections.barehost.django.plugins.module_utils import _build, _git, _origin, _release
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SHOWN_REVISION = 12
 
 
-def build_cmd(
-    image: str, dockerfile: str, build_args: dict[str, str], labels: dict[str, str], context: str
-) -> list[str]:
-    """Return the argv that builds an image."""
-    argv = ["docker", "build", "--progress", "plain", "--tag", image, "--file", f"{context}/{dockerfile}"]
-    for name, value in sorted(build_args.items()):
-        argv += ["--build-arg", f"{name}={value}"]
-    for name, value in sorted(labels.items()):
-        argv += ["--label", f"{name}={value}"]
-    return [*argv, context]
-
-
-def image_id(module: AnsibleModule, image: str) -> str:
-    """Return the id of an image, or an empty text where it is missing."""
-    if module.get_bin_path("docker") is None:
-        return ""
-    code, out, _ = module.run_command(_compose.image_cmd([image]))
-    return _compose.parse_image_ids(out).get(image, "") if code == 0 else ""
-
-
-def build(module: AnsibleModule) -> float:
-    """Unpack the context and build it; return the seconds that took."""
-    params = module.params
-    started = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="context-", dir=module.tmpdir) as folder:
-        with tarfile.open(params["context"]) as archive:
-            # Written by our own action plugin a moment ago; members are relative by construction.
-            archive.extractall(folder)  # noqa: S202
-        argv = build_cmd(params["image"], params["dockerfile"], params["build_args"], params["labels"], folder)
-        code, out, err = module.run_command(argv, environ_update={"DOCKER_BUILDKIT": "1"})
-    if code != 0:
-        module.fail_json(
-            msg=f"building {params['image']} failed (exit {code}); the release that serves is untouched. "
-            f"The end of the build's output:\n{(err or out).strip()[-3000:]}",
-        )
-    return round(time.monotonic() - started, 1)
+def shown_revision(params: dict[str, Any], revision: str) -> str:
+    """Return a revision as people read it; that of a folder comes from the action plugin."""
+    return "" if params["source"] else revision[:SHOWN_REVISION]
 
 
 def main() -> None:
     """Run the module."""
+    git = {
+        "repository": {"type": "str", "required": True},
+        "revision": {"type": "str", "required": True},
+        "subdirectory": {"type": "str", "default": ""},
+        "username": {"type": "str", "default": "x-access-token"},
+        "token": {"type": "str", "no_log": True},
+        "ssh_key": {"type": "str", "no_log": True},
+        "known_hosts": {"type": "str"},
+    }
     module = AnsibleModule(
         argument_spec={
             "project_dir": {"type": "path", "required": True},
-            "release_id": {"type": "str", "required": True},
-            "image": {"type": "str", "required": True},
+            "repository": {"type": "str", "required": True},
             "services": {"type": "list", "elements": "str", "required": True},
-            "source": {"type": "path", "required": True},
+            "release_id": {"type": "str"},
+            "source": {"type": "path"},
+            "git": {"type": "dict", "options": git},
+            "reference": {"type": "str"},
+            "registry_username": {"type": "str"},
+            "registry_password": {"type": "str", "no_log": True},
+            "push_to": {"type": "str"},
             "dockerfile": {"type": "str", "default": "Dockerfile"},
             "build_args": {"type": "dict", "default": {}},
+            "build_secrets": {"type": "dict", "default": {}, "no_log": True},
             "labels": {"type": "dict", "default": {}},
             "context": {"type": "path"},
+            "pushed": {"type": "bool", "default": False},
+            "revision": {"type": "str", "default": ""},
         },
+        required_one_of=[("source", "git", "reference")],
+        mutually_exclusive=[("source", "git", "reference"), ("push_to", "git"), ("push_to", "reference")],
+        required_by={"source": ["release_id"], "push_to": ["source"]},
         supports_check_mode=True,
     )
+    started = time.monotonic()
+
+    def run(argv: list[str], env: Mapping[str, str], data: str | None) -> tuple[int, str, str]:
+        code, out, err = module.run_command(argv, environ_update=dict(env), data=data)
+        return code, out, err
+
+    there = frozenset(name for name in ("docker", "git") if module.get_bin_path(name) is not None)
+    try:
+        outcome = _origin.Origin(run, module.params, module.tmpdir, there, check=module.check_mode).find()
+    except (_build.ImageError, _git.GitError) as error:
+        module.fail_json(msg=str(error))
+    if outcome.needs:
+        module.exit_json(changed=False, needs=outcome.needs)
+    finish(module, outcome, round(time.monotonic() - started, 1))
+
+
+def finish(module: AnsibleModule, outcome: _origin.Outcome, seconds: float) -> None:
+    """Write the candidate file and report."""
     params = module.params
-    found = image_id(module, params["image"])
-    result = {"built": not found, "image_id": found, "needs_context": False}
-    candidate = _release.candidate_path(params["project_dir"], params["release_id"])
-    text = _release.override_text(params["release_id"], params["image"], params["services"])
+    candidate = _release.candidate_path(params["project_dir"], outcome.release_id)
+    text = _release.override_text(outcome.release_id, outcome.image, params["services"])
     stale = not candidate.exists() or candidate.read_text(encoding="utf-8") != text
-    diff = {"before": "", "after": ""}
-    if not found:
-        diff["after"] += f"image {params['image']}: build\n"
-    if not module.check_mode:
-        if not found and params["context"] is None:
-            # The action plugin packs and sends the context only now that it is known to be needed.
-            module.exit_json(changed=False, needs_context=True)
-        if not found:
-            result["seconds"] = build(module)
-            result["image_id"] = image_id(module, params["image"])
-        if stale:
-            Path(params["project_dir"]).mkdir(mode=0o750, parents=True, exist_ok=True)
-            _release.write_text(candidate, text)
-    module.exit_json(changed=bool(not found or stale), diff=diff, **result)
+    if stale and not module.check_mode:
+        Path(params["project_dir"]).mkdir(mode=0o750, parents=True, exist_ok=True)
+        _release.write_text(candidate, text)
+    result: dict[str, Any] = {
+        "release_id": outcome.release_id,
+        "image": outcome.image,
+        "image_id": outcome.found.id if outcome.found else "",
+        "built": bool(outcome.action),
+        "action": outcome.action,
+        "git_revision": shown_revision(params, outcome.revision),
+        "msg": outcome.msg or f"image {outcome.image}: {outcome.action or 'there'}",
+    }
+    if outcome.action and not module.check_mode:
+        result["seconds"] = seconds
+    after = f"image {outcome.image}: {outcome.action}\n" if outcome.action else ""
+    module.exit_json(changed=bool(outcome.action or stale), diff={"before": "", "after": after}, **result)
 
 
 if __name__ == "__main__":

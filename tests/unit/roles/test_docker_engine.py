@@ -80,6 +80,12 @@ def test_debian_12_has_no_compose_and_is_refused_with_the_way_out(tmp_path: Path
         ),
         # An engine that answers is adopted, whatever installed it.
         (found(present=True, version="24.0.7", compose_version="2.30.1"), {"docker_engine_source": "docker_ce"}, ""),
+        # What a source in git needs comes beside an engine that is adopted, too.
+        (
+            found(present=True, version="24.0.7", compose_version="2.30.1", packages={"ca-certificates": "1"}),
+            {"django_git_repository": "https://git.example.com/shop.git", "docker_engine_source": "existing"},
+            "git,openssh-client",
+        ),
         # Of the same packages only what is missing beside it is installed.
         (
             found(

@@ -155,6 +155,20 @@ def test_required_options_of_the_roles_of_the_play(project: Project) -> None:
     assert "1 problem with the inventory, nothing was changed: stack_name is required and not set: Name." in output
 
 
+def test_what_a_later_play_will_take_is_judged_now(project: Project) -> None:
+    spec = project.collection / "roles" / "django" / "meta" / "argument_specs.yml"
+    names = ("django_source_path", "django_git_repository", "django_image")
+    spec.write_text(
+        spec.read_text() + "".join(f'      {name}: {{type: str, default: "", description: X.}}\n' for name in names)
+    )
+    later = [{**CHECK[0], "tasks": [{"barehost.django.input_check": {"roles": ["django"]}}]}]
+    code, output = project.run(later)
+    assert code == 2
+    assert "the application has no source" in output
+    code, output = project.run(later, variables={"django_image": "shop:1"})
+    assert code == 0, output
+
+
 def test_a_wrong_vault_password_is_called_that(project: Project) -> None:
     for name in ("right", "wrong"):
         (project.folder / name).write_text(name)

@@ -118,7 +118,42 @@ def test_the_application_must_be_there_with_its_dockerfile(tmp_path: Path) -> No
     (tmp_path / "deploy" / "Dockerfile").touch()
     values = {"django_source_path": str(tmp_path), "django_dockerfile": "deploy/Dockerfile"}
     assert rules.rule_problems(values) == []
-    assert rules.rule_problems({"django_source_path": ""}) != []
+
+
+SHOP = {"django_source_path": "", "django_git_repository": "", "django_image": ""}
+GIT = {**SHOP, "django_git_repository": "https://git.example.com/shop.git", "django_git_revision": "v1"}
+READY = {**SHOP, "django_image": "registry.example.com/team/shop:1"}
+
+
+def test_the_application_comes_from_exactly_one_place(tmp_path: Path) -> None:
+    (problem,) = rules.rule_problems(SHOP)
+    assert "the application has no source: django_source_path is empty" in problem
+    (tmp_path / "Dockerfile").touch()
+    for chosen in (GIT, READY, {**SHOP, "django_source_path": str(tmp_path)}):
+        assert rules.rule_problems(chosen) == []
+    (problem,) = rules.rule_problems({**GIT, "django_image": "shop:1"})
+    assert "django_git_repository and django_image are both set" in problem
+
+
+@pytest.mark.parametrize(
+    ("values", "part"),
+    [
+        ({**GIT, "django_git_revision": ""}, "django_git_revision is empty"),
+        ({**GIT, "django_git_repository": "https://me:hush@x/y.git"}, "django_git_repository holds a password"),
+        ({**GIT, "django_git_subdirectory": "../x"}, "django_git_subdirectory '../x'"),
+        ({**GIT, "django_git_repository": "git@x:y.git", "django_git_token": "hush"}, "a token only goes over https"),
+        ({**READY, "django_image": "Shop:1"}, "django_image 'Shop:1' is not usable"),
+        ({"django_registry_username": "", "django_registry_password": "hush"}, "django_registry_username is not"),
+        ({"release_build_secrets": {"a,src=/x": "hush"}}, "release_build_secrets: build secret 'a,src=/x'"),
+        ({"release_build_on": "controller", "release_push_to": ""}, "release_push_to '' is not usable: it is empty"),
+        ({"release_build_on": "controller", "release_push_to": "x/y:1"}, "release_push_to 'x/y:1' is not usable"),
+        ({**GIT, "release_build_on": "controller", "release_push_to": "x/y"}, "only builds a django_source_path"),
+    ],
+)
+def test_origins_that_cannot_work_are_refused_by_name(values: dict[str, Any], part: str) -> None:
+    (problem,) = rules.rule_problems(values)
+    assert part in problem
+    assert "hush" not in problem
 
 
 @pytest.mark.parametrize("password", ["it's", "back\\slash"])

@@ -16,6 +16,7 @@ description:
   - The directory becomes O(dest) by a rename, once it is whole and on the disk. An existing O(dest) is whole and
     left alone.
 extends_documentation_fragment:
+  - barehost.django.lock
   - barehost.django.oneshot
 attributes:
   check_mode:
@@ -99,10 +100,11 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.barehost.django.plugins.module_utils import _oneshot, _program_collectstatic, _static
+from ansible_collections.barehost.django.plugins.module_utils import _lock, _oneshot, _program_collectstatic, _static
 
 ARGUMENTS: dict[str, Any] = {
     **_oneshot.ARGUMENTS,
+    **_lock.ARGUMENTS,
     "release_id": {"type": "str", "required": True},
     "dest": {"type": "path"},
     "current": {"type": "path"},
@@ -159,6 +161,7 @@ def collect(module: AnsibleModule, dest: Path) -> None:
 def main() -> None:
     """Collect where it is needed."""
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    _lock.step_until_exit(module, module.params["project_dir"], "static files")
     dest, current = paths_of(module.params)
     problem = problem_of(module.params, dest)
     if problem:

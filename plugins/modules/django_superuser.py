@@ -15,6 +15,7 @@ description:
   - Works with the app's own user model; where that names users by their email address, O(email) names the user.
   - The password travels on a standard input. It stands on no command line and in no environment.
 extends_documentation_fragment:
+  - barehost.django.lock
   - barehost.django.oneshot
 attributes:
   check_mode:
@@ -98,10 +99,11 @@ detail:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.barehost.django.plugins.module_utils import _oneshot, _program_superuser
+from ansible_collections.barehost.django.plugins.module_utils import _lock, _oneshot, _program_superuser
 
 ARGUMENTS: dict[str, Any] = {
     **_oneshot.ARGUMENTS,
+    **_lock.ARGUMENTS,
     "username": {"type": "str", "required": True},
     "email": {"type": "str", "default": ""},
     "password": {"type": "str", "required": True, "no_log": True},
@@ -159,6 +161,7 @@ def exit_unknown(module: AnsibleModule, reason: str) -> None:
 def main() -> None:
     """Converge one user."""
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    _lock.step_until_exit(module, module.params["project_dir"], "superuser")
     params = module.params
     project = _oneshot.Project.from_params(params)
     for name in ("username", "password"):

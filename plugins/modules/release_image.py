@@ -17,6 +17,8 @@ description:
     the id of the ready image - so the same content is never built or pulled twice.
   - Whatever its origin, the image is C(<repository>:<release id>) on the host afterwards.
   - Writes C(releases/<id>.yaml), the Compose file that puts the image into the application's services.
+extends_documentation_fragment:
+  - barehost.django.lock
 attributes:
   check_mode:
     description: >-
@@ -105,6 +107,10 @@ options:
     description: BuildKit secrets, id to content. They decide nothing about the release id, and are in no layer.
     type: dict
     default: {}
+  keep:
+    description: Releases that stay on the host when room is made before a build or pull, the one that serves included.
+    type: int
+    default: 5
   labels:
     description: Labels of an image that is built; those of the release and its revision are added.
     type: dict
@@ -190,7 +196,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.barehost.django.plugins.module_utils import _build, _git, _origin, _release
+from ansible_collections.barehost.django.plugins.module_utils import _build, _git, _lock, _origin, _prune, _release
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -216,6 +222,8 @@ def main() -> None:
     }
     module = AnsibleModule(
         argument_spec={
+            **_lock.ARGUMENTS,
+            "keep": {"type": "int", "default": 5},
             "project_dir": {"type": "path", "required": True},
             "repository": {"type": "str", "required": True},
             "services": {"type": "list", "elements": "str", "required": True},
@@ -239,6 +247,7 @@ def main() -> None:
         required_by={"source": ["release_id"], "push_to": ["source"]},
         supports_check_mode=True,
     )
+    _lock.step_until_exit(module, module.params["project_dir"], "image")
     started = time.monotonic()
 
     def run(argv: list[str], env: Mapping[str, str], data: str | None) -> tuple[int, str, str]:
@@ -246,6 +255,8 @@ def main() -> None:
         return code, out, err
 
     there = frozenset(name for name in ("docker", "git") if module.get_bin_path(name) is not None)
+    if (not module.check_mode and not module.params["source"]) or module.params["context"]:
+        make_room(module)
     try:
         outcome = _origin.Origin(run, module.params, module.tmpdir, there, check=module.check_mode).find()
     except (_build.ImageError, _git.GitError) as error:
@@ -253,6 +264,17 @@ def main() -> None:
     if outcome.needs:
         module.exit_json(changed=False, needs=outcome.needs)
     finish(module, outcome, round(time.monotonic() - started, 1))
+
+
+def make_room(module: AnsibleModule) -> None:
+    """Remove what is not kept any more before the disk is needed; trouble with that is a warning."""
+    params = module.params
+    root = Path(params["project_dir"])
+    current = _release.current_record(params["project_dir"]) or {}
+    always = [str(current.get("id", "")), params["release_id"] or ""]
+    _, problems = _prune.prune(module.run_command, root, params["repository"], keep=params["keep"], always=always)
+    for problem in problems:
+        module.warn(f"pruning earlier releases: {problem}")
 
 
 def finish(module: AnsibleModule, outcome: _origin.Outcome, seconds: float) -> None:
@@ -264,6 +286,9 @@ def finish(module: AnsibleModule, outcome: _origin.Outcome, seconds: float) -> N
     if stale and not module.check_mode:
         Path(params["project_dir"]).mkdir(mode=0o750, parents=True, exist_ok=True)
         _release.write_text(candidate, text)
+    record = _release.record_path(params["project_dir"], outcome.release_id)
+    if not record.exists() and not module.check_mode:
+        _release.update_record(record, outcome.release_id, outcome.image, {"step": "image"})
     result: dict[str, Any] = {
         "release_id": outcome.release_id,
         "image": outcome.image,

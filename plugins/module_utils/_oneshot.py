@@ -8,6 +8,7 @@ line or in an environment, and the image needs nothing but the app.
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import json
 import os
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 
     from ansible.module_utils.basic import AnsibleModule
 
-# What the second part of a program imports for itself, which in one text is there already.
+# What a part of a program imports of the others; in one text it is there already.
+PART = re.compile(r"^from (ansible_collections\.\S+\._program_\w+) import ", re.MULTILINE)
 IMPORTS = re.compile(r"^from (?:__future__|ansible_collections\.\S+) import .*\n", re.MULTILINE)
 # What `timeout` exits with. It exits as KILLED where it had to kill, and so does a container that ran out of memory.
 TIMED_OUT = 124
@@ -94,10 +96,21 @@ class Answer:
 
 
 def program_text(program: ModuleType, parameters: Mapping[str, Any]) -> str:
-    """Return the whole program: what all share, its own part, and the call with its parameters."""
-    parts = [inspect.getsource(_program_base), IMPORTS.sub("", inspect.getsource(program))]
+    """Return the whole program: the parts that it imports, its own, and the call with its parameters."""
+    parts = [IMPORTS.sub("", inspect.getsource(part)) for part in _parts(program)]
     # Twice JSON: the outer one is a string literal that Python reads as well, the inner one holds no Python at all.
-    return "\n".join([*parts, f"main(json.loads({json.dumps(json.dumps(parameters))}))\n"])
+    call = f"main(json.loads({json.dumps(json.dumps(parameters))}))\n"
+    return "\n".join(["from __future__ import annotations\n", *parts, call])
+
+
+def _parts(program: ModuleType) -> list[ModuleType]:
+    """Return the parts of a program in the order of their text: each one after those that it imports, and once."""
+    found = {_program_base.__name__: _program_base}
+    for name in PART.findall(inspect.getsource(program)):
+        for part in _parts(importlib.import_module(name)):
+            found.setdefault(part.__name__, part)
+    found.setdefault(program.__name__, program)
+    return list(found.values())
 
 
 def new_mark() -> str:

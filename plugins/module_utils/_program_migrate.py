@@ -5,29 +5,44 @@
 # ruff: noqa: PLC0415 - Django is only there in the image
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from ansible_collections.barehost.django.plugins.module_utils._program_base import Reporter, leave, set_up_django
-
-
-def describe(operation: Any) -> str:  # noqa: ANN401 - a Django operation
-    """Say what an operation does; an app's own operation may not be able to."""
-    try:
-        return str(operation.describe())
-    except Exception:  # noqa: BLE001 - any code
-        return type(operation).__name__
+from ansible_collections.barehost.django.plugins.module_utils._program_classify import DESTRUCTIVE, Classifier, describe
 
 
 def make_plan(executor: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - a MigrationExecutor
-    """Return the migrations that are missing in the database, in their order."""
+    """Return the migrations that are missing in the database, in their order, with what each operation means."""
     steps = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    if not steps:
+        return []
+    classifier = Classifier(executor.connection, applied_state(executor))
     return [
         {
             "migration": f"{migration.app_label}.{migration.name}",
-            "operations": [describe(operation) for operation in migration.operations],
+            "operations": classifier.operations(migration),
         }
         for migration, _backwards in steps
     ]
+
+
+def applied_state(executor: Any) -> Any:  # noqa: ANN401 - a MigrationExecutor, a ProjectState
+    """Return the state of everything that is applied, as the executor itself makes it before it applies the rest."""
+    from django.db.migrations.state import ProjectState
+
+    loader = executor.loader
+    state = ProjectState(real_apps=loader.unmigrated_apps)
+    applied = {loader.graph.nodes[key] for key in loader.applied_migrations if key in loader.graph.nodes}
+    for migration, _backwards in executor.migration_plan(loader.graph.leaf_nodes(), clean_start=True):
+        if migration in applied:
+            migration.mutate_state(state, preserve=False)
+    return state
+
+
+def refused(plan: list[dict[str, Any]]) -> bool:
+    """Whether a plan holds what code that serves cannot bear."""
+    return any(operation["kind"] == DESTRUCTIVE for step in plan for operation in step["operations"])
 
 
 def unknown_migrations(loader: Any) -> list[str]:  # noqa: ANN401 - a MigrationLoader
@@ -42,28 +57,90 @@ def unknown_migrations(loader: Any) -> list[str]:  # noqa: ANN401 - a MigrationL
     )
 
 
-def apply(parameters: dict[str, Any], reporter: Reporter) -> bool:
-    """Run the app's own migrate command, and report each migration as it is done."""
+def limit_lock_waits(connection: Any, seconds: int) -> None:  # noqa: ANN401 - a connection of Django's
+    """Let a change of the schema give up where it would stand in the way of every query behind it.
+
+    MySQL's own limit is a year. The app may open the connection anew, so each one gets it.
+    """
+    from django.db.backends.signals import connection_created
+
+    def limit(connection: Any, **_details: Any) -> None:  # noqa: ANN401 - a receiver of Django's
+        if connection.vendor == "mysql":
+            with connection.cursor() as cursor:
+                cursor.execute("SET SESSION lock_wait_timeout = %s", [seconds])
+
+    connection_created.connect(limit, weak=False)
+    limit(connection)
+
+
+class Watch:
+    """What is known at any moment of the migration that runs."""
+
+    def __init__(self, reporter: Reporter) -> None:
+        """Begin before the first one."""
+        self.reporter = reporter
+        self.migration: Any = None
+        self.operation: str | None = None
+
+    def start(self, migration: Any) -> None:  # noqa: ANN401 - a Migration
+        """Take note of a migration, and have each of its operations reported."""
+        self.migration = migration
+        self.watch(migration.operations)
+
+    def watch(self, operations: list[Any]) -> None:
+        """Report each operation as it is done; of one that is made of others, each part."""
+        for operation in operations:
+            parts = getattr(operation, "database_operations", None)
+            if parts is None:
+                operation.database_forwards = functools.partial(self.forwards, operation, operation.database_forwards)
+            else:
+                self.watch(parts)
+
+    def forwards(self, operation: Any, inner: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as Django's own
+        """Run an operation."""
+        self.operation = describe(operation)
+        result = inner(*args, **kwargs)
+        self.reporter.emit("operation", migration=self.name, text=self.operation)
+        self.operation = None
+        return result
+
+    def success(self) -> None:
+        """Report a migration that is done."""
+        self.reporter.emit("applied", migration=self.name)
+        self.migration = None
+
+    @property
+    def name(self) -> str | None:
+        """Name of the migration that runs."""
+        return f"{self.migration.app_label}.{self.migration.name}" if self.migration else None
+
+    def undone(self, connection: Any) -> bool:  # noqa: ANN401 - a connection of Django's
+        """Whether the database took back what the migration had done when it failed."""
+        return bool(self.migration and self.migration.atomic and connection.features.can_rollback_ddl)
+
+
+def apply(parameters: dict[str, Any], reporter: Reporter, connection: Any) -> bool:  # noqa: ANN401 - Django's
+    """Run the app's own migrate command, and report each operation and each migration as it is done."""
     from django.core.management import call_command, get_commands, load_command_class
 
-    current: list[str] = []
+    watch = Watch(reporter)
     source = get_commands()["migrate"]
     command = load_command_class(source, "migrate") if isinstance(source, str) else source
     inner = command.migration_progress_callback
 
     def progress(action: str, migration: Any = None, fake: bool = False) -> None:  # noqa: ANN401, FBT001, FBT002
         if action == "apply_start":
-            current[:] = [f"{migration.app_label}.{migration.name}"]
+            watch.start(migration)
         elif action == "apply_success":
-            current.clear()
-            reporter.emit("applied", migration=f"{migration.app_label}.{migration.name}")
+            watch.success()
         inner(action, migration, fake)
 
     command.migration_progress_callback = progress
     try:
+        limit_lock_waits(connection, parameters["lock_wait_timeout"])
         call_command(command, database=parameters["database"], interactive=False, verbosity=1)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a migration is any code
-        reporter.fail("apply", error, migration=current[0] if current else None)
+        reporter.fail("apply", error, migration=watch.name, operation=watch.operation, undone=watch.undone(connection))
         return False
     return True
 
@@ -100,7 +177,10 @@ def main(parameters: dict[str, Any]) -> None:
         reporter.fail("plan", error)
         leave(1)
     reporter.emit("plan", plan=plan, heads=heads, unknown=unknown)
-    if parameters["apply"] and not apply(parameters, reporter):
+    if parameters["refuse_destructive"] and refused(plan):
+        reporter.emit("refused")
+        leave(1)
+    if parameters["apply"] and not apply(parameters, reporter, connection):
         leave(1)
     reporter.emit("done")
     leave(0)

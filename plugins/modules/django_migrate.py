@@ -13,21 +13,50 @@ author: The barehost authors (@barehost)
 description:
   - Starts a one-shot container of the app, asks Django which migrations the database misses, and applies them with the
     app's own C(migrate) command, so that its signals run.
-  - Each migration is reported as it is done. Where one fails, what was applied before it is known.
+  - Each operation of the plan is classified from Django's own objects by what it means for code of an earlier release.
+    V(additive) lets that code go on reading and writing; V(destructive) takes away or forbids something that it relies
+    on; V(data) is code or SQL whose content nobody can judge.
+  - Each operation and each migration is reported as it is done. Where one fails, what was done before it is known.
 extends_documentation_fragment:
   - barehost.django.oneshot
 attributes:
   check_mode:
     description:
-      - Returns the plan and applies nothing. Where the host cannot be asked yet, says so and reports a change.
+      - Returns the plan and applies nothing; a plan that a real run would refuse is refused.
+      - Where the host cannot be asked yet, says so and reports a change.
     support: full
   diff_mode:
-    description: Shows the migrations of the plan with their operations.
+    description: Shows the migrations of the plan with their operations, and the kind of each.
     support: full
   idempotent:
     description: Reports a change only where a migration was applied.
     support: full
 options:
+  state:
+    description:
+      - V(applied) applies what is missing.
+      - V(plan) says what is missing, applies nothing and reports no change.
+    type: str
+    choices: [plan, applied]
+    default: applied
+  serving:
+    description: Whether code of an earlier release serves now, and goes on while the migrations run.
+    type: bool
+    default: false
+  allow_destructive:
+    description: Whether operations that break the code of O(serving) may be applied.
+    type: bool
+    default: false
+  lock_wait_timeout:
+    description:
+      - Seconds that a change of the schema waits for a lock on MySQL, where every later query on the table waits behind it.
+      - Other databases are left as they are.
+    type: int
+    default: 15
+  dump:
+    description: Path of the dump that was made before, for the message of a failure.
+    type: str
+    default: ""
   database:
     description: Alias of the database in Django's C(DATABASES).
     type: str
@@ -53,7 +82,18 @@ plan:
   type: list
   elements: dict
   returned: where Django could be asked
-  sample: [{migration: shop.0002_price, operations: [Add field price to item]}]
+  sample:
+    - migration: shop.0002_price
+      operations:
+        - text: Add field price to item
+          kind: additive
+          reason: ""
+          reversible: true
+kinds:
+  description: Number of operations of each kind in the plan, and of those that Django cannot undo.
+  type: dict
+  returned: where Django could be asked
+  sample: {additive: 1, destructive: 0, data: 0, irreversible: 0}
 applied:
   description: Names of the migrations that were applied.
   type: list
@@ -62,6 +102,15 @@ applied:
 failed_migration:
   description: Name of the migration that failed; null where none did.
   type: str
+  returned: always
+failed_operation:
+  description: The operation at which it failed; null where none did, or where it failed between operations.
+  type: str
+  returned: always
+done_operations:
+  description: Operations of the failed migration that were done before the failure.
+  type: list
+  elements: str
   returned: always
 heads:
   description: For each app in the image, its last migration.
@@ -90,35 +139,30 @@ detail:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.barehost.django.plugins.module_utils import _oneshot, _program_migrate
+from ansible_collections.barehost.django.plugins.module_utils import _migrations, _oneshot, _program_migrate
 
 ARGUMENTS: dict[str, Any] = {
     **_oneshot.ARGUMENTS,
+    "state": {"type": "str", "choices": ["plan", "applied"], "default": "applied"},
+    "serving": {"type": "bool", "default": False},
+    "allow_destructive": {"type": "bool", "default": False},
+    "lock_wait_timeout": {"type": "int", "default": 15},
+    "dump": {"type": "str", "default": ""},
     "database": {"type": "str", "default": "default"},
     "timeout": {"type": "int", "default": 600},
 }
-HALF_WAY = "MySQL does not undo the part of a migration that was done: look at the schema before the next try"
-
-
-def plan_text(plan: list[dict[str, Any]]) -> str:
-    """Return the plan as a person reads it."""
-    lines = []
-    for step in plan:
-        lines += [step["migration"], *(f"  - {operation}" for operation in step["operations"])]
-    return "".join(f"{line}\n" for line in lines)
-
-
-def count(number: int) -> str:
-    """Return a number of migrations in words."""
-    return "1 migration" if number == 1 else f"{number} migrations"
 
 
 def result_of(answer: _oneshot.Answer) -> dict[str, Any]:
     """Return what is known after a run, whether it went well or not."""
     failed = answer.first("failed") or {}
+    applied = [event["migration"] for event in answer.all("applied")]
     result: dict[str, Any] = {
-        "applied": [event["migration"] for event in answer.all("applied")],
+        "applied": applied,
         "failed_migration": failed.get("migration"),
+        "failed_operation": failed.get("operation"),
+        # Where it failed, or was stopped, in the middle: what no finished migration accounts for.
+        "done_operations": [event["text"] for event in answer.all("operation") if event["migration"] not in applied],
         "plan_known": answer.first("plan") is not None,
     }
     if failed:
@@ -126,16 +170,23 @@ def result_of(answer: _oneshot.Answer) -> dict[str, Any]:
     planned = answer.first("plan")
     if planned is not None:
         result.update({key: planned[key] for key in ("plan", "heads", "unknown")})
+        result["kinds"] = _migrations.kinds(planned["plan"])
     return result
 
 
-def failure(answer: _oneshot.Answer, result: dict[str, Any], seconds: int) -> str:
+def failure(answer: _oneshot.Answer, result: dict[str, Any], params: dict[str, Any], *, apply: bool) -> str:
     """Say in one line what went wrong, and what state it leaves."""
+    if answer.first("refused") is not None:
+        return _migrations.refusal(result["plan"])
     what = f"migration {result['failed_migration']}" if result["failed_migration"] else "migrating"
-    message = _oneshot.explain(answer, what, seconds)
-    if result["failed_migration"] or result["applied"] or (answer.timed_out and result.get("plan")):
-        done = ", ".join(result["applied"]) or "none"
-        message += f". Applied before that: {done}. {HALF_WAY}"
+    message = _oneshot.explain(answer, what, params["timeout"])
+    failed = answer.first("failed") or {}
+    # A run that had a plan and did not say how it ended was stopped somewhere in the middle.
+    half_way = apply and bool(result["failed_migration"] or (not failed and result.get("plan")))
+    if half_way or result["applied"]:
+        message += _migrations.aftermath(
+            result["applied"], result["done_operations"], failed, dump=params["dump"], half_way=half_way
+        )
     return message
 
 
@@ -147,56 +198,75 @@ def unreachable_yet(answer: _oneshot.Answer) -> bool:
 def exit_unknown(module: AnsibleModule, reason: str) -> None:
     """End a check on a host that cannot be asked yet."""
     module.exit_json(
-        changed=True,
+        changed=module.params["state"] == "applied",
         msg=f"the plan cannot be known yet: {reason}",
         applied=[],
         failed_migration=None,
+        failed_operation=None,
+        done_operations=[],
         plan_known=False,
         diff={"before": "", "after": f"every migration that is missing ({reason})\n"},
     )
+
+
+def ask(module: AnsibleModule, project: _oneshot.Project, *, apply: bool) -> _oneshot.Answer:
+    """Let Django plan, and apply where that is wanted."""
+    params = module.params
+    name = _oneshot.container_name("migrate")
+    return _oneshot.run_program(
+        module,
+        _oneshot.oneshot_cmd(project, name),
+        _program_migrate,
+        {
+            "settings_module": project.settings_module,
+            "database": params["database"],
+            "apply": apply,
+            "refuse_destructive": params["serving"] and not params["allow_destructive"],
+            "lock_wait_timeout": params["lock_wait_timeout"],
+        },
+        seconds=params["timeout"],
+        container=name,
+    )
+
+
+def outcome(result: dict[str, Any], *, apply: bool, plan_only: bool) -> dict[str, Any]:
+    """Return what a run that went well says of itself."""
+    plan = result["plan"]
+    number = len(result["applied"]) if apply else len(plan)
+    verb = "applied" if apply else "to apply" if plan_only else "would be applied"
+    said: dict[str, Any] = {
+        "changed": bool(number) and not plan_only,
+        "msg": f"{_migrations.count(number)} {verb}" if number else "the schema is up to date",
+    }
+    if number:
+        said["diff"] = {
+            "before_header": "schema",
+            "after_header": "schema, migrated",
+            "before": "",
+            "after": _migrations.plan_text(plan),
+        }
+    return said
 
 
 def main() -> None:
     """Plan, apply, report."""
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     project = _oneshot.Project.from_params(module.params)
-    seconds = module.params["timeout"]
     if module.check_mode:
         reason = _oneshot.why_unknown(module, project)
         if reason is not None:
             exit_unknown(module, reason)
     _oneshot.need_docker(module)
-    name = _oneshot.container_name("migrate")
-    answer = _oneshot.run_program(
-        module,
-        _oneshot.oneshot_cmd(project, name),
-        _program_migrate,
-        {
-            "settings_module": project.settings_module,
-            "database": module.params["database"],
-            "apply": not module.check_mode,
-        },
-        seconds=seconds,
-        container=name,
-    )
+    plan_only = module.params["state"] == "plan"
+    apply = not (plan_only or module.check_mode)
+    answer = ask(module, project, apply=apply)
     result = result_of(answer)
     if answer.first("done") is None:
         if module.check_mode and unreachable_yet(answer):
             exit_unknown(module, "the database does not answer yet")
-        module.fail_json(msg=failure(answer, result, seconds), detail=_oneshot.detail(answer), **result)
-    plan = result["plan"]
-    verb = "would be applied" if module.check_mode else "applied"
-    number = len(plan) if module.check_mode else len(result["applied"])
-    result["changed"] = bool(number)
-    result["msg"] = f"{count(number)} {verb}" if number else "the schema is up to date"
-    if number:
-        result["diff"] = {
-            "before_header": "schema",
-            "after_header": "schema, migrated",
-            "before": "",
-            "after": plan_text(plan),
-        }
-    module.exit_json(**result)
+        message = failure(answer, result, module.params, apply=apply)
+        module.fail_json(msg=message, detail=_oneshot.detail(answer), **result)
+    module.exit_json(**result, **outcome(result, apply=apply, plan_only=plan_only))
 
 
 if __name__ == "__main__":

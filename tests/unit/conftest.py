@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,3 +38,28 @@ def compose_clis() -> list[Compose]:
 def compose_cli(compose_clis: list[Compose]) -> Compose:
     """Return the oldest Compose at hand."""
     return compose_clis[0]
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Path:
+    """Make a small Django project without a schema."""
+    from support import project  # noqa: PLC0415 - the path is set above
+
+    return project.write_app(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def migrated_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make one project with its schema, to copy from."""
+    from ansible_collections.barehost.django.plugins.module_utils import _program_migrate  # noqa: PLC0415 - as above
+    from support import project  # noqa: PLC0415 - as above
+
+    folder = project.write_app(tmp_path_factory.mktemp("migrated"))
+    project.done(folder, _program_migrate)
+    return folder
+
+
+@pytest.fixture
+def migrated(migrated_once: Path, tmp_path: Path) -> Path:
+    """Make the project with its schema."""
+    return shutil.copytree(migrated_once, tmp_path, dirs_exist_ok=True)

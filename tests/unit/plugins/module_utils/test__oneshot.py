@@ -36,6 +36,13 @@ def test_a_program_is_one_text_that_old_pythons_read(program: ModuleType) -> Non
     assert "ansible_collections" not in text
 
 
+def test_each_part_of_a_program_is_there_once_and_before_it_is_used() -> None:
+    text = _oneshot.program_text(_program_migrate, {"mark": "m"})
+    places = [text.index(line) for line in ("class Reporter", "class Classifier", "def make_plan", "main(json.loads(")]
+    assert places == sorted(places)
+    assert (text.count("class Reporter"), text.count("class Classifier")) == (1, 1)
+
+
 @settings(max_examples=20)
 @given(st.dictionaries(st.text(), st.text() | st.booleans() | st.none(), max_size=4))
 def test_parameters_arrive(parameters: dict[str, object]) -> None:

@@ -4,17 +4,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from ansible_collections.barehost.django.plugins.modules import django_migrate
-from support.modules import Engine, recorded, run, stack_runs
+from support.modules import Call, Engine, recorded, run, stack_runs
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 ARGS = {"project_dir": "/opt/shop", "settings_module": "shop.settings", "python": "python3"}
 RUN = ("run", "--rm")
+
+
+def sent(call: Call) -> dict[str, Any]:
+    """Return the parameters that travelled with the program."""
+    last = (call.data or "").splitlines()[-1]
+    parameters = json.loads(json.loads(last.removeprefix("main(json.loads(").removesuffix("))")))
+    assert isinstance(parameters, dict)
+    return parameters
 
 
 def test_applies(tmp_path: Path) -> None:
@@ -28,7 +37,8 @@ def test_applies(tmp_path: Path) -> None:
     assert result["failed_migration"] is None
     assert result["heads"]["auth"] == "0012_alter_user_first_name_max_length"
     assert result["unknown"] == []
-    assert "optimization.0001_initial\n  - Create model Job\n" in result["diff"]["after"]
+    assert result["kinds"] == {"additive": 23, "destructive": 0, "data": 1, "irreversible": 0}
+    assert "optimization.0001_initial\n  - Create model Job (additive)\n" in result["diff"]["after"]
     call = engine.calls[0]
     assert call.argv[:3] == ["/usr/bin/timeout", "--kill-after=10", "77"]
     name = call.argv[call.argv.index("--name") + 1]
@@ -36,7 +46,9 @@ def test_applies(tmp_path: Path) -> None:
         "docker", "compose", "--project-directory", "/opt/shop", "-f", str(file),
         "run", "--name", name, "--rm", "--no-deps", "-T", "web", "python3", "-",
     ]  # fmt: skip
-    assert '\\"settings_module\\": \\"shop.settings\\"' in (call.data or "")
+    assert sent(call)["settings_module"] == "shop.settings"
+    assert sent(call)["apply"] is True
+    assert sent(call)["lock_wait_timeout"] == 15
     assert len(engine.calls) == 1
 
 
@@ -58,23 +70,76 @@ def test_check_shows_the_plan() -> None:
     result = run(django_migrate.main, ARGS, engine, check=True)
     assert (result["changed"], result["applied"], result["plan_known"]) == (True, [], True)
     assert result["msg"] == "19 migrations would be applied"
-    assert result["diff"]["after"].startswith("contenttypes.0001_initial\n  - Create model ContentType\n")
-    assert '\\"apply\\": false' in (engine.calls[-1].data or "")
+    assert result["diff"]["after"].startswith("contenttypes.0001_initial\n  - Create model ContentType (additive)\n")
+    assert sent(engine.calls[-1])["apply"] is False
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_a_plan_is_no_change(*, check: bool) -> None:
+    engine = stack_runs(Engine()).on(*RUN, reply=recorded("migrate_plan"))
+    result = run(django_migrate.main, {**ARGS, "state": "plan", "serving": True}, engine, check=check)
+    assert (result["changed"], result["applied"], len(result["plan"])) == (False, [], 19)
+    assert result["msg"] == "19 migrations to apply"
+    assert sent(engine.calls[-1])["apply"] is False
+
+
+def test_a_plan_that_is_not_known_is_no_change() -> None:
+    engine = Engine(missing=("docker",))
+    result = run(django_migrate.main, {**ARGS, "state": "plan"}, engine, check=True)
+    assert (result["changed"], result["plan_known"]) == (False, False)
+
+
+@pytest.mark.parametrize("check", [False, True])
+@pytest.mark.parametrize("state", ["plan", "applied"])
+def test_what_the_serving_release_cannot_bear_is_refused(state: str, *, check: bool) -> None:
+    engine = stack_runs(Engine()).on(*RUN, reply=recorded("migrate_refused"))
+    result = run(django_migrate.main, {**ARGS, "serving": True, "state": state}, engine, check=check)
+    assert result["failed"] is True
+    assert result["msg"] == (
+        "nothing was applied: the release that serves cannot live with optimization.0003_broken: Add field colour to job "
+        "(NOT NULL without a database default: an INSERT of the serving code, which does not know the column, would fail; "
+        "give it null=True or db_default, and make it NOT NULL in a later release). Split the change over two releases, or "
+        "accept errors of the release that serves until the switch with release_allow_destructive_migrations: true"
+    )
+    assert result["kinds"] == {"additive": 2, "destructive": 1, "data": 1, "irreversible": 1}
+    assert (result["applied"], result["failed_migration"]) == ([], None)
+    assert sent(engine.calls[-1])["refuse_destructive"] is True
+
+
+@pytest.mark.parametrize(("serving", "allow"), [(False, False), (False, True), (True, True)])
+def test_what_is_refused_only_while_something_serves(*, serving: bool, allow: bool) -> None:
+    engine = Engine().on(*RUN, reply=recorded("migrate_apply"))
+    run(django_migrate.main, {**ARGS, "serving": serving, "allow_destructive": allow}, engine)
+    assert sent(engine.calls[-1])["refuse_destructive"] is False
 
 
 def test_a_migration_fails_half_way() -> None:
-    result = run(django_migrate.main, ARGS, Engine().on(*RUN, reply=recorded("migrate_broken")))
+    args = {**ARGS, "dump": "/opt/shop/backups/a.sql.gz"}
+    result = run(django_migrate.main, args, Engine().on(*RUN, reply=recorded("migrate_broken")))
     assert result["failed"] is True
     assert result["failed_migration"] == "optimization.0003_broken"
     assert result["applied"] == ["optimization.0002_note"]
     assert [step["migration"] for step in result["plan"]] == ["optimization.0002_note", "optimization.0003_broken"]
     assert result["error"] == "OperationalError"
+    assert result["failed_operation"] == "Raw SQL operation"
+    assert result["done_operations"] == ["Add field colour to job"]
     assert result["msg"] == (
         "migration optimization.0003_broken failed: OperationalError: (1060, \"Duplicate column name 'note'\"). "
-        "Applied before that: optimization.0002_note. "
-        "MySQL does not undo the part of a migration that was done: look at the schema before the next try"
+        "It failed at: Raw SQL operation. Operations of it that were done: Add field colour to job. "
+        "Applied before that: optimization.0002_note. Dump from before: /opt/shop/backups/a.sql.gz. "
+        "This database does not undo the part of a migration that was done, and the foreign keys and indexes that Django "
+        "adds at its end may be missing: look at the schema before the next try"
     )
     assert "Duplicate column name" in result["detail"]
+
+
+def test_a_lock_that_is_not_given() -> None:
+    result = run(django_migrate.main, ARGS, Engine().on(*RUN, reply=recorded("migrate_locked")))
+    assert result["failed_operation"] == "Add field colour to job"
+    assert "(1205, 'Lock wait timeout exceeded" in result["msg"]
+    assert "A transaction holds the table: find it in performance_schema.metadata_locks" in result["msg"]
+    assert "Operations of it that were done: none" in result["msg"]
+    assert "No dump was made before" in result["msg"]
 
 
 @pytest.mark.parametrize(
@@ -96,9 +161,14 @@ def test_failures_are_one_line(name: str, message: str) -> None:
 
 def test_the_container_is_removed_when_time_is_up() -> None:
     _code, out, _err = recorded("migrate_broken")
-    engine = Engine().on(*RUN, reply=(124, out.partition("OK")[0], "canceled")).on("rm", "--force", reply=(0, "", ""))
+    engine = (
+        Engine().on(*RUN, reply=(124, out.partition("failed")[0], "canceled")).on("rm", "--force", reply=(0, "", ""))
+    )
     result = run(django_migrate.main, ARGS, engine)
-    assert result["msg"].startswith("migrating took longer than 600 seconds and was stopped. Applied before that: opt")
+    assert result["msg"].startswith(
+        "migrating took longer than 600 seconds and was stopped. Operations of it that were "
+    )
+    assert result["done_operations"] == ["Add field colour to job"]
     name = engine.calls[0].argv[engine.calls[0].argv.index("--name") + 1]
     assert engine.calls[1].argv == ["docker", "rm", "--force", name]
 

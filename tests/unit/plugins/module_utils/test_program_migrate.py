@@ -1,0 +1,175 @@
+# Copyright: (c) 2026, The barehost authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The program that migrates, with the real Django and a database in a file."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from ansible_collections.barehost.django.plugins.module_utils import _program_migrate
+from django.db.backends.signals import connection_created
+from support.project import add_migration, ask, failed, query
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CREATED = {"text": "Create model Item", "kind": "additive", "reason": "", "reversible": True}
+
+
+def test_a_plan_changes_nothing(app: Path) -> None:
+    answer = ask(app, _program_migrate, apply=False)
+    plan = answer.first("plan")
+    assert plan is not None
+    assert {"migration": "shop.0001_initial", "operations": [CREATED]} in plan["plan"]
+    assert plan["heads"]["shop"] == "0001_initial"
+    assert plan["unknown"] == []
+    assert answer.all("applied") == []
+    assert query(app, "SELECT name FROM sqlite_master") == []
+
+
+def test_applied_one_by_one_with_signals(app: Path) -> None:
+    answer = ask(app, _program_migrate)
+    plan = answer.first("plan")
+    assert plan is not None
+    assert [event["migration"] for event in answer.all("applied")] == [step["migration"] for step in plan["plan"]]
+    # The permissions are made by a handler of post_migrate.
+    assert query(app, "SELECT count(*) FROM auth_permission WHERE codename = 'add_item'") == [(1,)]
+    again = ask(app, _program_migrate).first("plan")
+    assert again is not None
+    assert again["plan"] == []
+
+
+def test_a_failure_names_the_migration(migrated: Path) -> None:
+    add_migration(migrated, "0002_ok", "0001_initial", "migrations.RunSQL('SELECT 1')")
+    add_migration(migrated, "0003_bad", "0002_ok", "migrations.RunSQL('SELECT * FROM nowhere')")
+    add_migration(migrated, "0004_never", "0003_bad", "")
+    answer = ask(migrated, _program_migrate)
+    assert [event["migration"] for event in answer.all("applied")] == ["shop.0002_ok"]
+    event = answer.first("failed")
+    assert event is not None
+    assert (event["stage"], event["migration"]) == ("apply", "shop.0003_bad")
+    assert (event["error"], event["message"]) == ("OperationalError", "no such table: nowhere")
+
+
+def test_each_operation_is_reported(migrated: Path) -> None:
+    parts = "migrations.SeparateDatabaseAndState([migrations.RunSQL('SELECT 1'), migrations.RunSQL('SELECT * FROM x')])"
+    add_migration(migrated, "0002_half", "0001_initial", f"migrations.RunSQL('SELECT 1'), {parts}")
+    answer = ask(migrated, _program_migrate)
+    assert [event["text"] for event in answer.all("operation")] == ["Raw SQL operation"] * 2
+    event = answer.first("failed")
+    assert event is not None
+    assert (event["migration"], event["operation"]) == ("shop.0002_half", "Raw SQL operation")
+    # SQLite takes back what a migration did, and says so.
+    assert event["undone"] is True
+
+
+def test_a_migration_without_a_transaction_is_not_taken_back(migrated: Path) -> None:
+    add_migration(migrated, "0002_bad", "0001_initial", "migrations.RunSQL('SELECT * FROM x')")
+    with (migrated / "shop" / "migrations" / "0002_bad.py").open("a") as file:
+        file.write("    atomic = False\n")
+    assert failed(migrated, _program_migrate)["undone"] is False
+
+
+def test_what_the_serving_code_cannot_bear_is_not_applied(migrated: Path) -> None:
+    add_migration(migrated, "0002_ok", "0001_initial", "migrations.AlterModelOptions('item', {})")
+    add_migration(migrated, "0003_gone", "0002_ok", "migrations.RemoveField('item', 'name')")
+    answer = ask(migrated, _program_migrate, refuse_destructive=True)
+    assert (answer.code, answer.all("applied"), answer.first("done")) == (1, [], None)
+    assert answer.first("refused") is not None
+    plan = answer.first("plan")
+    assert plan is not None
+    assert [step["operations"][0]["kind"] for step in plan["plan"]] == ["additive", "destructive"]
+    assert query(migrated, "SELECT name FROM shop_item") == []
+    assert len(ask(migrated, _program_migrate).all("applied")) == 2
+
+
+def test_a_first_deploy_has_nothing_to_break(app: Path) -> None:
+    assert ask(app, _program_migrate, refuse_destructive=True).first("done") is not None
+
+
+class Recorder:
+    """A connection that remembers what was asked of it."""
+
+    alias = "default"
+
+    def __init__(self, vendor: str) -> None:
+        """Take the name of the engine."""
+        self.vendor = vendor
+        self.said: list[Any] = []
+
+    def cursor(self) -> contextlib.AbstractContextManager[Recorder]:
+        """Return the cursor."""
+        return contextlib.nullcontext(self)
+
+    def execute(self, *statement: Any) -> None:
+        """Remember."""
+        self.said.append(statement)
+
+
+@pytest.mark.parametrize(("vendor", "count"), [("mysql", 2), ("postgresql", 0)])
+def test_every_connection_waits_for_locks_only_so_long(vendor: str, count: int) -> None:
+    connection = Recorder(vendor)
+    receivers = connection_created.receivers[:]
+    _program_migrate.limit_lock_waits(connection, 15)
+    # The app, or Django itself, may open it anew.
+    connection_created.send(sender=Recorder, connection=connection)
+    connection_created.receivers = receivers
+    connection_created.sender_receivers_cache.clear()
+    assert connection.said == [("SET SESSION lock_wait_timeout = %s", [15])] * count
+
+
+def test_a_migration_that_exits(migrated: Path) -> None:
+    add_migration(migrated, "0002_exit", "0001_initial", "migrations.RunPython(lambda apps, editor: exit(0))")
+    event = failed(migrated, _program_migrate)
+    assert (event["migration"], event["error"]) == ("shop.0002_exit", "SystemExit")
+
+
+def test_a_migration_that_asks(migrated: Path) -> None:
+    add_migration(migrated, "0002_ask", "0001_initial", "migrations.RunPython(lambda apps, editor: input('?'))")
+    assert failed(migrated, _program_migrate)["error"] == "EOFError"
+
+
+def test_a_migration_that_prints(migrated: Path) -> None:
+    add_migration(
+        migrated, "0002_print", "0001_initial", "migrations.RunPython(lambda apps, e: print('hello', end=''))"
+    )
+    assert [event["migration"] for event in ask(migrated, _program_migrate).all("applied")] == ["shop.0002_print"]
+
+
+def test_schema_ahead_of_the_code(migrated: Path) -> None:
+    query(migrated, "INSERT INTO django_migrations (app, name, applied) VALUES ('shop', '0002_new', '2026-01-01')")
+    query(migrated, "INSERT INTO django_migrations (app, name, applied) VALUES ('removed_app', '0001', '2026-01-01')")
+    plan = ask(migrated, _program_migrate).first("plan")
+    assert plan is not None
+    assert plan["unknown"] == ["shop.0002_new"]
+
+
+def test_two_last_migrations(migrated: Path) -> None:
+    add_migration(migrated, "0002_a", "0001_initial", "")
+    add_migration(migrated, "0002_b", "0001_initial", "")
+    event = failed(migrated, _program_migrate)
+    assert event["stage"] == "plan"
+    assert "shop: 0002_a and 0002_b" in event["message"]
+
+
+def test_a_dependency_that_was_never_applied(migrated: Path) -> None:
+    query(migrated, "DELETE FROM django_migrations WHERE app = 'auth' AND name = '0001_initial'")
+    event = failed(migrated, _program_migrate)
+    assert (event["stage"], event["error"]) == ("plan", "InconsistentMigrationHistory")
+
+
+def test_the_app_may_have_its_own_migrate_command(app: Path) -> None:
+    folder = app / "shop" / "management" / "commands"
+    folder.mkdir(parents=True)
+    (folder / "migrate.py").write_text(
+        "from django.core.management.commands.migrate import Command as Base\n"
+        "class Command(Base):\n"
+        "    def handle(self, *args, **options):\n"
+        "        print('mine')\n"
+        "        return super().handle(*args, **options)\n"
+    )
+    answer = ask(app, _program_migrate)
+    assert "mine" in answer.noise
+    assert answer.all("applied")

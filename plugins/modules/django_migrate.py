@@ -18,6 +18,7 @@ description:
     on; V(data) is code or SQL whose content nobody can judge.
   - Each operation and each migration is reported as it is done. Where one fails, what was done before it is known.
 extends_documentation_fragment:
+  - barehost.django.lock
   - barehost.django.oneshot
 attributes:
   check_mode:
@@ -53,6 +54,10 @@ options:
       - Other databases are left as they are.
     type: int
     default: 15
+  release_id:
+    description: Id of the release whose record says what was done to the schema; empty writes none.
+    type: str
+    default: ""
   dump:
     description: Path of the dump that was made before, for the message of a failure.
     type: str
@@ -139,10 +144,18 @@ detail:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.barehost.django.plugins.module_utils import _migrations, _oneshot, _program_migrate
+from ansible_collections.barehost.django.plugins.module_utils import (
+    _lock,
+    _migrations,
+    _oneshot,
+    _program_migrate,
+    _release,
+)
 
 ARGUMENTS: dict[str, Any] = {
     **_oneshot.ARGUMENTS,
+    **_lock.ARGUMENTS,
+    "release_id": {"type": "str", "default": ""},
     "state": {"type": "str", "choices": ["plan", "applied"], "default": "applied"},
     "serving": {"type": "bool", "default": False},
     "allow_destructive": {"type": "bool", "default": False},
@@ -248,9 +261,24 @@ def outcome(result: dict[str, Any], *, apply: bool, plan_only: bool) -> dict[str
     return said
 
 
+def record(params: dict[str, Any], result: dict[str, Any]) -> None:
+    """Write into the release's record what was done to the schema, wholly or in part: a way back has to know it."""
+    done = [*result["applied"], *([result["failed_migration"]] if result["failed_migration"] else [])]
+    if not params["release_id"] or not done:
+        return
+    path = _release.record_path(params["project_dir"], params["release_id"])
+    known = _release.read_record(path) or {}
+    kinds = {step["migration"]: sorted({o["kind"] for o in step["operations"]}) for step in result.get("plan", [])}
+    new = [{"migration": name, "kinds": kinds.get(name, [])} for name in done]
+    earlier = [entry for entry in known.get("migrations", []) if entry["migration"] not in done]
+    details = {"migrations": [*earlier, *new], "dump": known.get("dump") or params["dump"]}
+    _release.update_record(path, params["release_id"], str(known.get("image", "")), details)
+
+
 def main() -> None:
     """Plan, apply, report."""
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    _lock.step_until_exit(module, module.params["project_dir"], "migrations")
     project = _oneshot.Project.from_params(module.params)
     if module.check_mode:
         reason = _oneshot.why_unknown(module, project)
@@ -261,6 +289,8 @@ def main() -> None:
     apply = not (plan_only or module.check_mode)
     answer = ask(module, project, apply=apply)
     result = result_of(answer)
+    if apply:
+        record(module.params, result)
     if answer.first("done") is None:
         if module.check_mode and unreachable_yet(answer):
             exit_unknown(module, "the database does not answer yet")

@@ -16,6 +16,8 @@ description:
   - The dump is consistent and locks no table. It gets its name only when C(mysqldump) ended well and its last line is there;
     anything else is removed and is an error.
   - A schema without tables is not dumped.
+extends_documentation_fragment:
+  - barehost.django.lock
 attributes:
   check_mode:
     description: Says whether a dump would be made, and makes none.
@@ -93,7 +95,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.barehost.django.plugins.module_utils import _dump, _host
+from ansible_collections.barehost.django.plugins.module_utils import _dump, _host, _lock
 
 QUERY_SECONDS = 60
 NOTHING: dict[str, Any] = {"dumped": False, "path": "", "bytes": 0, "seconds": 0.0, "tables": 0}
@@ -187,6 +189,7 @@ def main() -> None:
     """Run the module."""
     module = AnsibleModule(
         argument_spec={
+            **_lock.ARGUMENTS,
             "project_dir": {"type": "path", "required": True},
             "project": {"type": "str", "required": True},
             "service": {"type": "str", "default": "mysql"},
@@ -196,6 +199,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
+    _lock.step_until_exit(module, module.params["project_dir"], "dump")
     try:
         result = dump(module)
     except (_dump.DumpError, OSError, ValueError) as error:

@@ -251,12 +251,12 @@ def main() -> None:
     started = time.monotonic()
 
     def run(argv: list[str], env: Mapping[str, str], data: str | None) -> tuple[int, str, str]:
+        if "build" in argv[:2] or "pull" in argv[:2]:
+            make_room(module)
         code, out, err = module.run_command(argv, environ_update=dict(env), data=data)
         return code, out, err
 
     there = frozenset(name for name in ("docker", "git") if module.get_bin_path(name) is not None)
-    if (not module.check_mode and not module.params["source"]) or module.params["context"]:
-        make_room(module)
     try:
         outcome = _origin.Origin(run, module.params, module.tmpdir, there, check=module.check_mode).find()
     except (_build.ImageError, _git.GitError) as error:

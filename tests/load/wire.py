@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -89,6 +90,11 @@ class Answer:
         return value if isinstance(value, dict) else {}
 
 
+# A server that promises to keep an idle connection for ten seconds, a reload notwithstanding, may close it just then; who
+# reuses one must stay below that. Nothing can be done about the race at the very end, whatever the number.
+LONGEST_IDLE_SECONDS = 6.0
+
+
 class Connection:
     """One socket at a time; it is opened when it is needed, and again when the server has closed it while idle."""
 
@@ -98,6 +104,7 @@ class Connection:
         self.on_idle_failure = on_idle_failure
         self.opened = 0
         self.closed_while_idle = 0
+        self.answered = 0.0
         self.phase = CONNECT
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
@@ -114,6 +121,7 @@ class Connection:
             raise
         if request.close or answer.headers.get("connection", "").lower() == "close":
             self.close()
+        self.answered = time.monotonic()
         return answer
 
     def close(self) -> None:
@@ -166,6 +174,8 @@ class Connection:
     async def _ready(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """Return an open connection; what happened to it while nobody asked anything is noticed here."""
         self.phase = IDLE
+        if time.monotonic() - self.answered > LONGEST_IDLE_SECONDS:
+            self.close()
         if self._streams is not None:
             try:
                 news = await self._news(self._streams[0])

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from support.load_site import GOOD, free_port, read_request, reset, serving
 
+from tests.load import wire
 from tests.load.wire import Answer, Connection, Failure, Request, Target
 
 if TYPE_CHECKING:
@@ -139,6 +140,19 @@ def test_a_connection_is_used_again() -> None:
     server = Counting("nothing")
     assert [type(item) for item in ask(server, GET, GET, GET)] == [Answer] * 3
     assert (server.connections, server.requests) == (1, 3)
+
+
+def test_a_connection_that_was_idle_for_long_is_not_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, "LONGEST_IDLE_SECONDS", 0.02)
+    found: list[int] = []
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        found.append(1)
+        while await read_request(reader):
+            writer.write(GOOD)
+
+    ask(handler, GET, GET, pause=0.1)
+    assert len(found) == 2
 
 
 def test_a_clean_close_of_an_idle_connection_is_no_error() -> None:

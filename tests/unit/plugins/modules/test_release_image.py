@@ -41,6 +41,7 @@ class Host(Engine):
         self.on("docker", "pull", reply=lambda call: self.add(call.argv[-1]))
         self.on("docker", "tag", reply=lambda call: self.add(call.argv[-1]))
         self.on("image", "rm", reply=lambda call: self.images.discard(call.argv[-1]) or (0, "", ""))
+        self.on("image", "ls", reply=(0, "", ""))
         self.on("docker", "login", reply=(0, "Login Succeeded", ""))
         self.on("docker", "info", reply=(0, "{}", ""))
         self.on("git", "ls-remote", reply=(0, f"{COMMIT}\trefs/heads/main\n", ""))
@@ -235,3 +236,15 @@ def test_what_the_controller_pushed_is_pulled_under_the_releases_name(tmp_path: 
 
 def test_the_id_of_a_secret_names_no_other_file(tmp_path: Path) -> None:
     assert "build secret" in call(tmp_path, Host(), **git(), build_secrets={"../x": HUSH})["msg"]
+
+
+def test_room_is_made_before_a_build_and_at_no_other_time(tmp_path: Path) -> None:
+    host = Host()
+    git = {"repository": URL, "revision": COMMIT}
+    arguments = {"project_dir": str(tmp_path), "repository": "shop/app", "services": ["web"], "git": git}
+    assert run(release_image.main, arguments, host)["built"]
+    names = [call.argv[1:3] for call in host.calls]
+    assert names.index(["image", "ls"]) < names.index(["build", "--progress"])
+    again = Host(*host.images)
+    assert not run(release_image.main, arguments, again)["built"]
+    assert ["image", "ls"] not in [call.argv[1:3] for call in again.calls]

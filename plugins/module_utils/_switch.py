@@ -70,6 +70,19 @@ TRANSITIONS = (
 )
 
 
+@dataclass(frozen=True)
+class Check:
+    """A container that is waited for, and what it takes to believe it."""
+
+    container: str
+    # Repeated inside of it until it succeeds.
+    command: tuple[str, ...] = ()
+    # Whether its health page is asked from outside: sooner than the engine, which asks every few seconds.
+    routed: bool = False
+    # Whether it has just been started; without any other proof it must survive its first seconds.
+    fresh: bool = False
+
+
 class Host(Protocol):
     """What the switch asks of the host. Each call is safe to repeat."""
 
@@ -91,11 +104,8 @@ class Host(Protocol):
     def remove(self, ids: Sequence[str]) -> None:
         """Remove containers that do not run."""
 
-    def wait(self, ids: Sequence[str], timeout: float, *, settle: bool) -> None:
-        """Wait until containers are ready; with settle they must also survive their first seconds."""
-
-    def ready(self, container: str, command: Sequence[str], timeout: float) -> None:
-        """Repeat a command in a container until it succeeds."""
+    def wait(self, checks: Sequence[Check], timeout: float) -> None:
+        """Wait for containers, all at the same time; fail as soon as one of them cannot become ready any more."""
 
     def route(self) -> Route:
         """Return where requests go, as the edge's files say it."""
@@ -239,16 +249,8 @@ class Switch:
 
     def health(self) -> None:
         """Wait until all of them are healthy, and answer where they have a way to be asked."""
-        deadline = self.host.now() + self.timeouts.health
-        waiting = [
-            name for work in self.target.works if work.service.beside or not work.old for name in self._new(work)
-        ]
-        settle = [name for name in waiting if name in self._begun()]
-        self.host.wait([name for name in waiting if name not in settle], self.timeouts.health, settle=False)
-        self.host.wait(settle, self.timeouts.health, settle=True)
-        for work in self.target.works:
-            for name in [name for name in self._new(work) if name in settle] if work.service.ready else []:
-                self.host.ready(name, work.service.ready, max(deadline - self.host.now(), 1))
+        works = [work for work in self.target.works if work.service.beside or not work.old]
+        self.host.wait([check for work in works for check in self._checks(work)], self.timeouts.health)
 
     def static(self) -> None:
         """Serve the new release's static files first, the others second: pages of either find their own."""
@@ -294,21 +296,13 @@ class Switch:
         self.facts["undrained"] = len(left)
 
     def prove(self) -> None:
-        """Believe what was started only after its first seconds: a process that dies of a bad import does so then."""
-        fresh = self._begun()
-        alone = [
-            name
-            for work in self.target.works
-            if work.service.name in self.handed_over and not work.service.beside
-            for name in self._new(work)
-        ]
-        if alone:
+        """Believe what took the place of another only now: a process that dies of a bad import does so in its first seconds."""
+        late = [work for work in self.target.works if work.service.name in self.handed_over and not work.service.beside]
+        if any(not work.service.ready for work in late):
             self.host.sleep(max(0.0, SETTLE_SECONDS - (self.host.now() - self.facts["handed_over_at"])))
-        self.host.wait(fresh, self.timeouts.health, settle=False)
-        for work in self.target.works:
-            for name in self._new(work) if work.service.ready and not work.service.beside else []:
-                if name in alone:
-                    self.host.ready(name, work.service.ready, self.timeouts.health)
+        checks = [check for work in late for check in self._checks(work)]
+        others = [name for name in self._begun() if name not in {check.container for check in checks}]
+        self.host.wait([*checks, *map(Check, others)], self.timeouts.health)
 
     def commit(self) -> None:
         """Let everything on the host speak of the new release."""
@@ -357,7 +351,7 @@ class Switch:
                 self.host.stopped(self._new(work))
             self.host.stopped(work.old_running)
             self.host.start(old)
-            self.host.wait(old, self.timeouts.health, settle=False)
+            self.host.wait([Check(name) for name in old], self.timeouts.health)
 
     def route_back(self) -> None:
         """Send requests to the old containers again, and let those that the new ones have in hand end."""
@@ -371,6 +365,19 @@ class Switch:
 
     def _new(self, work: Work) -> list[str]:
         return [*work.keep, *work.start, *work.restart, *self.created.get(work.service.name, [])]
+
+    def _checks(self, work: Work) -> list[Check]:
+        begun = self._begun()
+        return [
+            Check(
+                name,
+                command=work.service.ready if name in begun else (),
+                routed=work.service.routed,
+                # Of one that took another's place the first seconds are over by then.
+                fresh=name in begun and work.service.name not in self.handed_over,
+            )
+            for name in self._new(work)
+        ]
 
     def _begun(self) -> list[str]:
         return [

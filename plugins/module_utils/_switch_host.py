@@ -9,16 +9,16 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Callable
 
-from ansible_collections.barehost.django.plugins.module_utils import _compose, _edge, _release, _up
+from ansible_collections.barehost.django.plugins.module_utils import _compose, _edge, _release, _up, _wait
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from ansible_collections.barehost.django.plugins.module_utils._switch import Check
+
 LOAD_SECONDS = 15.0
 FAST_POLL_SECONDS = 0.1
-# A worker that has just started may not listen yet when it is asked for the first time.
-READY_POLL_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -33,14 +33,6 @@ class Edge:
     reload: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Probe:
-    """How the app's health is asked for."""
-
-    path: str
-    headers: Mapping[str, str]
-
-
 @dataclass
 class SwitchHost:
     """Carries out what `_switch.Switch` decides."""
@@ -49,7 +41,7 @@ class SwitchHost:
     root: Path
     release_id: str
     edge: Edge | None
-    probe_of: Probe | None
+    probe_of: _wait.Probe | None
     # Service and command that print how many tasks wait and how many are in flight.
     tasks_of: tuple[str, Sequence[str]] | None
     on_commit: Callable[[], None]
@@ -103,23 +95,10 @@ class SwitchHost:
         if left:
             self.engine.call(["docker", "rm", *left])
 
-    def wait(self, ids: Sequence[str], timeout: float, *, settle: bool) -> None:
-        """Wait until containers are ready."""
-        self.engine.wait_for(ids, timeout, settle=settle)
-
-    def ready(self, container: str, command: Sequence[str], timeout: float) -> None:
-        """Repeat a command in a container until it succeeds."""
-        deadline = self.now() + timeout
-        while True:
-            code, out, err = self.engine.try_call(["docker", "exec", container, *command])
-            if code == 0:
-                return
-            found = next((c for c in self.containers() if c.id == container), None)
-            if found is None or _up.failed(found, 0) or self.now() > deadline:
-                said = (err.strip() or out.strip())[-500:]
-                what = f"does not answer on the new release: `{' '.join(command)[:200]}` said {said or 'nothing'}"
-                raise _up.UpError(self.engine.report(found, what) if found else f"container {container[:12]} is gone")
-            self.sleep(READY_POLL_SECONDS)
+    def wait(self, checks: Sequence[Check], timeout: float) -> None:
+        """Wait for containers, all at the same time."""
+        if checks:
+            _wait.Wait(self.engine, checks, self.probe_of).run(timeout)
 
     def tasks(self) -> dict[str, int]:
         """Ask the broker itself, which takes no worker's time."""
@@ -252,9 +231,9 @@ def edge_of(params: Mapping[str, Any]) -> Edge | None:
     )
 
 
-def probe_of(params: Mapping[str, Any]) -> Probe | None:
+def probe_of(params: Mapping[str, Any]) -> _wait.Probe | None:
     """Read how health is asked for; None where the app has no health page."""
     if not params:
         return None
     headers = {"Host": str(params["host"]), "X-Forwarded-Proto": str(params.get("scheme", "http"))}
-    return Probe(str(params["path"]), headers)
+    return _wait.Probe(str(params["path"]), int(params["port"]), headers)

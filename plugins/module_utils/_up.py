@@ -221,38 +221,24 @@ class Engine:
 
         A service in settle has just been started: without a healthcheck it must also survive its first seconds.
         """
-        fresh = set(settle)
-        self._wait(lambda c: c.service in services, timeout, lambda c: c.service in fresh, ", ".join(services))
-
-    def wait_for(self, ids: Sequence[str], timeout: float, *, settle: bool) -> None:
-        """Wait for single containers, in the same way."""
-        if ids:
-            self._wait(lambda c: c.id in ids, timeout, lambda _: settle, f"{len(ids)} new containers")
-
-    def _wait(
-        self,
-        wanted: Callable[[_compose.Container], bool],
-        timeout: float,
-        fresh: Callable[[_compose.Container], bool],
-        what: str,
-    ) -> None:
         deadline = time.monotonic() + timeout
         settled = time.monotonic() + SETTLE_SECONDS
+        fresh = set(settle)
         before: dict[str, int] = {}
         while True:
-            found = [c for c in self.containers() if wanted(c)]
+            found = [c for c in self.containers() if c.service in services]
             for container in found:
-                start = before.setdefault(container.id, 0 if fresh(container) else container.restarts)
+                start = before.setdefault(container.id, 0 if container.service in fresh else container.restarts)
                 if failed(container, start):
                     raise UpError(self.report(container, "failed"))
             waiting = [c for c in found if not c.ready]
-            unproven = any(not c.health and fresh(c) for c in found) and time.monotonic() < settled
+            unproven = any(not c.health and c.service in fresh for c in found) and time.monotonic() < settled
             if found and not waiting and not unproven:
                 return
             if time.monotonic() > deadline:
                 late = waiting[0] if waiting else None
                 if late is None:
-                    msg = f"no container of {what} appeared within {timeout:g} s"
+                    msg = f"no container of {', '.join(services)} appeared within {timeout:g} s"
                     raise UpError(msg)
                 raise UpError(self.report(late, f"was not ready within {timeout:g} s"))
             time.sleep(POLL_SECONDS)

@@ -73,14 +73,13 @@ class FakeHost:
         assert not set(ids) & self.running, "what runs is not removed"
         self.existing -= set(ids)
 
-    def wait(self, ids: Sequence[str], timeout: float, *, settle: bool) -> None:
-        self._called("wait", (list(ids), settle))
+    def wait(self, checks: Sequence[_switch.Check], timeout: float) -> None:
+        for check in checks:
+            if check.command:
+                self._called("ready", (check.container, list(check.command)))
+        self._called("wait", [check.container for check in checks])
         assert timeout > 0
-        assert set(ids) <= self.running
-
-    def ready(self, container: str, command: Sequence[str], timeout: float) -> None:
-        self._called("ready", (container, list(command)))
-        assert timeout > 0
+        assert {check.container for check in checks} <= self.running
 
     def route(self) -> _edge.Route:
         return self.routed_to
@@ -201,7 +200,7 @@ def test_tasks_are_counted_before_and_after() -> None:
 
 
 CALLS_BEFORE_COMMIT = [
-    ("create", 1), ("start", 1), ("start", 2), ("restart", 1), ("wait", 1), ("wait", 2), ("wait", 3), ("ready", 1),
+    ("create", 1), ("start", 1), ("start", 2), ("restart", 1), ("wait", 1), ("wait", 2), ("ready", 1),
     ("set_static", 1), ("stop", 1), ("stop", 2), ("stopped", 1), ("set_route", 1), ("probe", 1), ("alive", 1),
     ("commit", 1),
 ]  # fmt: skip
@@ -281,7 +280,7 @@ def test_a_first_release_has_no_edge_to_ask_and_nothing_to_fall_back_on() -> Non
 
 def test_a_first_release_that_fails_leaves_nothing_behind() -> None:
     host = FakeHost(
-        running=set(), existing=set(), edge=False, routed_to=_edge.Route(), links=("", ""), fails={"wait": 2}
+        running=set(), existing=set(), edge=False, routed_to=_edge.Route(), links=("", ""), fails={"wait": 1}
     )
     with pytest.raises(_switch.SwitchError):
         switch(host).run()

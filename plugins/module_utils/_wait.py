@@ -1,0 +1,128 @@
+# Copyright: (c) 2026, The barehost authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Wait for several containers at the same time, each by the surest proof that it has.
+
+A command inside of it that succeeds, its health page, the engine's own word, or, where there is nothing else, that it
+survives its first seconds.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ansible_collections.barehost.django.plugins.module_utils import _edge, _up
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ansible_collections.barehost.django.plugins.module_utils._compose import Container
+    from ansible_collections.barehost.django.plugins.module_utils._switch import Check
+
+POLL_SECONDS = 0.2
+
+
+@dataclass(frozen=True)
+class Probe:
+    """How the app's health is asked for."""
+
+    path: str
+    port: int
+    headers: Mapping[str, str]
+
+
+@dataclass
+class Asked:
+    """A command that runs inside a container, again and again until it succeeds."""
+
+    argv: list[str]
+    process: subprocess.Popen[str] | None = None
+    said: str = ""
+
+    def succeeded(self) -> bool:
+        """Look whether it has; start it (again) where it does not run."""
+        if self.process is None:
+            self.process = subprocess.Popen(
+                self.argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            )
+        code = self.process.poll()
+        if code is None:
+            return False
+        self.said = self.process.communicate()[0].strip()[-500:]
+        self.process = None
+        return code == 0
+
+    def end(self) -> None:
+        """Leave no process behind."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.communicate()
+
+
+@dataclass
+class Wait:
+    """One wait."""
+
+    engine: _up.Engine
+    checks: Sequence[Check]
+    probe: Probe | None = None
+    asked: dict[str, Asked] = field(default_factory=dict)
+    restarts: dict[str, int] = field(default_factory=dict)
+
+    def run(self, timeout: float) -> None:
+        """Wait until all are ready; raise what is wrong with the first that cannot become so, or is too late."""
+        start = time.monotonic()
+        left = list(self.checks)
+        try:
+            while True:
+                found = {c.id: c for c in self.engine.containers()}
+                for check in left:
+                    self.refuse_failed(check, found.get(check.container))
+                seconds = time.monotonic() - start
+                left = [check for check in left if not self.is_ready(check, found[check.container], seconds)]
+                if not left:
+                    return
+                if seconds > timeout:
+                    raise _up.UpError(self.too_late(left[0], found[left[0].container], timeout))
+                time.sleep(POLL_SECONDS)
+        finally:
+            for asked in self.asked.values():
+                asked.end()
+
+    def refuse_failed(self, check: Check, container: Container | None) -> None:
+        """Raise where waiting longer is pointless."""
+        if container is None:
+            raise _up.UpError(f"container {check.container[:12]} is gone: somebody else removed it")
+        start = self.restarts.setdefault(container.id, 0 if check.fresh else container.restarts)
+        if _up.failed(container, start):
+            raise _up.UpError(self.engine.report(container, "failed"))
+
+    def is_ready(self, check: Check, container: Container, seconds: float) -> bool:
+        """Whether a container has given its proof."""
+        if not container.running:
+            return False
+        if check.command:
+            argv = ["docker", "exec", container.id, *check.command]
+            return self.asked.setdefault(container.id, Asked(argv)).succeeded()
+        if container.health:
+            return container.ready or (check.routed and self.answers(container))
+        return not check.fresh or seconds > _up.SETTLE_SECONDS
+
+    def answers(self, container: Container) -> bool:
+        """Ask the health page, as the container's own healthcheck does, but now."""
+        if self.probe is None or not container.address:
+            return False
+        _, problem = _edge.probe(container.address, self.probe.port, self.probe.path, dict(self.probe.headers))
+        return not problem
+
+    def too_late(self, check: Check, container: Container, timeout: float) -> str:
+        """Say what is missing."""
+        asked = self.asked.get(check.container)
+        what = f"was not ready within {timeout:g} s"
+        if asked is not None:
+            what = (
+                f"did not answer within {timeout:g} s: `{' '.join(check.command)[:120]}` said {asked.said or 'nothing'}"
+            )
+        return self.engine.report(container, what)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -168,6 +169,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
             # pattern may do so as well, and each of those is looked at by itself.
             if not leads_to & {"varnames", *found}:
                 problems += sentences
+        if any(name.endswith("_stack_services") and not known.role_of(name) for name in task_vars):
+            # Roles of somebody else describe services too, and which ones is only known when they run.
+            values.pop("stack_service_overrides", None)
         problems += _input_rules.rule_problems(values)
         return problems, f"{len(values)} variables checked"
 
@@ -186,6 +190,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
                 value = self._templar.template(task_vars[name])
             except AnsibleError as error:
                 sentences = self._template_problems(name, error, known, task_vars)
+                # One computed value must not hide the others from the rules.
+                values.update({} if sentences else self._resolved_entries(name, task_vars[name]))
             else:
                 sentences = _input.shape_problems(name, value, spec)
                 if not sentences:
@@ -193,6 +199,14 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
             if sentences:
                 found[name] = sentences
         return values, found
+
+    def _resolved_entries(self, name: str, value: object) -> dict[str, Any]:
+        """Return those entries of a dictionary that can be known already."""
+        entries: dict[str, Any] = {}
+        for key, item in value.items() if isinstance(value, dict) else ():
+            with contextlib.suppress(AnsibleError):
+                entries[key] = self._templar.template(item)
+        return {name: entries} if entries else {}
 
     def _missing(self, known: _input.Known, further: list[str], task_vars: Mapping[str, Any]) -> list[str]:
         """Name required options of the roles of this play, and of those that a later play will run."""

@@ -13,6 +13,7 @@ import yaml
 from ansible.errors import AnsibleError, AnsibleTemplatePluginError, AnsibleUndefinedVariable
 from ansible.parsing.vault import AnsibleVaultError
 from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
 from ansible_collections.barehost.django.plugins.module_utils import _input, _input_rules
 
 if TYPE_CHECKING:
@@ -132,9 +133,11 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
         )
         if args["require_hosts"] is not None:
             problems, message = self._host_problems(args["require_hosts"], variables)
+            problems += _input.playbook_variable_problems(list(variables), args["allowed_variables"])
         else:
             problems, message = self._variable_problems(args["allowed_variables"], args["roles"], variables)
-        result.update(changed=False, problems=problems, msg=_input.summary(problems) if problems else message)
+        # Once only: what a result holds beside its message is printed below it.
+        result.update(changed=False, msg=_input.summary(problems) if problems else message)
         if problems:
             result["failed"] = True
         return result
@@ -161,6 +164,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
             msg = f"no argument specs found under {ROOT / 'roles'}: the collection is not installed completely"
             raise AnsibleError(msg)
         problems = _input.unknown_variables(list(task_vars), known, allowed, load_renamed(ROOT))
+        for sentence in _input.doubtful_variables(list(task_vars), known, allowed):
+            Display().warning(sentence)
         problems += self._missing(known, roles, task_vars)
         values, found = self._resolve(known, task_vars)
         for name, sentences in found.items():

@@ -182,6 +182,12 @@ def test_status_shows_every_service(playbook: Callable[..., Any], answer: str) -
         assert json.loads(line)
 
 
+def test_an_account_of_the_run_needs_its_own_password(playbook: Callable[..., Any]) -> None:
+    run = playbook("superuser", "-e", "superuser_username=somebody")
+    assert run.code != 0
+    assert "superuser_username is somebody, and superuser_password is not given" in run.message
+
+
 def test_a_superuser_is_made_once_and_can_log_in(playbook: Callable[..., Any], tmp_path: Any) -> None:
     values = tmp_path / "superuser.json"
     values.write_text(

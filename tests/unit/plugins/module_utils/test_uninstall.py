@@ -12,6 +12,7 @@ STACK: dict[str, Any] = {
     "name": "shop",
     "dir": "/opt/shop",
     "dir_present": True,
+    "present": True,
     "containers": ["shop-mysql-1", "shop-web-1"],
     "volumes": ["shop_mysql", "shop_redis"],
 }
@@ -37,3 +38,9 @@ def test_where_nothing_is_there_nothing_is_claimed() -> None:
     stack = {"name": "shop", "dir": "/opt/shop", "dir_present": False}
     expected = ["No container of the stack is there", "Nothing else of the stack is there"]
     assert _uninstall.report(stack, delete_data=True, dry_run=False) == expected
+
+
+def test_what_cannot_be_taken_down_is_not_called_removed() -> None:
+    lines = _uninstall.report({**STACK, "present": False}, delete_data=True, dry_run=False)
+    assert lines[0].startswith("Left alone, since /opt/shop/compose.yaml is missing")
+    assert lines[1:] == ["docker rm --force shop-mysql-1 shop-web-1", "docker volume rm shop_mysql shop_redis"]

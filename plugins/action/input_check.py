@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ import yaml
 from ansible.errors import AnsibleError, AnsibleTemplatePluginError, AnsibleUndefinedVariable
 from ansible.parsing.vault import AnsibleVaultError
 from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
 from ansible_collections.barehost.django.plugins.module_utils import _input, _input_rules
 
 if TYPE_CHECKING:
@@ -131,9 +133,11 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
         )
         if args["require_hosts"] is not None:
             problems, message = self._host_problems(args["require_hosts"], variables)
+            problems += _input.playbook_variable_problems(list(variables), args["allowed_variables"])
         else:
             problems, message = self._variable_problems(args["allowed_variables"], args["roles"], variables)
-        result.update(changed=False, problems=problems, msg=_input.summary(problems) if problems else message)
+        # Once only: what a result holds beside its message is printed below it.
+        result.update(changed=False, msg=_input.summary(problems) if problems else message)
         if problems:
             result["failed"] = True
         return result
@@ -160,6 +164,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
             msg = f"no argument specs found under {ROOT / 'roles'}: the collection is not installed completely"
             raise AnsibleError(msg)
         problems = _input.unknown_variables(list(task_vars), known, allowed, load_renamed(ROOT))
+        for sentence in _input.doubtful_variables(list(task_vars), known, allowed):
+            Display().warning(sentence)
         problems += self._missing(known, roles, task_vars)
         values, found = self._resolve(known, task_vars)
         for name, sentences in found.items():
@@ -168,6 +174,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
             # pattern may do so as well, and each of those is looked at by itself.
             if not leads_to & {"varnames", *found}:
                 problems += sentences
+        if any(name.endswith("_stack_services") and not known.role_of(name) for name in task_vars):
+            # Roles of somebody else describe services too, and which ones is only known when they run.
+            values.pop("stack_service_overrides", None)
         problems += _input_rules.rule_problems({**self._later(known, roles, task_vars), **values})
         return problems, f"{len(values)} variables checked"
 
@@ -186,6 +195,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
                 value = self._templar.template(task_vars[name])
             except AnsibleError as error:
                 sentences = self._template_problems(name, error, known, task_vars)
+                # One computed value must not hide the others from the rules.
+                values.update({} if sentences else self._resolved_entries(name, task_vars[name]))
             else:
                 sentences = _input.shape_problems(name, value, spec)
                 if not sentences:
@@ -202,6 +213,14 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
             for name, spec in known.options.items()
             if known.owners[name] in roles and name not in task_vars and "{{" not in str(spec.get("default", "{{"))
         }
+
+    def _resolved_entries(self, name: str, value: object) -> dict[str, Any]:
+        """Return those entries of a dictionary that can be known already."""
+        entries: dict[str, Any] = {}
+        for key, item in value.items() if isinstance(value, dict) else ():
+            with contextlib.suppress(AnsibleError):
+                entries[key] = self._templar.template(item)
+        return {name: entries} if entries else {}
 
     def _missing(self, known: _input.Known, further: list[str], task_vars: Mapping[str, Any]) -> list[str]:
         """Name required options of the roles of this play, and of those that a later play will run."""

@@ -21,6 +21,19 @@ SHOWN_LENGTH = 60
 # A name without any prefix of ours is only called a misspelling when next to nothing differs: it may be the user's own.
 FOREIGN_CUTOFF = 0.92
 NEAR_CUTOFF = 0.6
+# What the playbooks themselves read, with prefixes that are no role's.
+PLAYBOOK_VARIABLES = (
+    "barehost_hosts",
+    "status_format",
+    "superuser_email",
+    "superuser_password",
+    "superuser_username",
+    "uninstall_delete_data",
+)
+PLAYBOOK_CUTOFF = 0.8
+# A slip of one letter is refused. Two letters may as well make somebody's own name (stage_dir, stack_dir): such a name is
+# only warned about, and not at all where it is so short that two letters are much of it.
+TWO_SLIPS_LENGTH = 11
 SECRET_NAME = re.compile(r"(password|passwd|secret|secret_key|token|private_key|credentials)$")
 BOOLEAN_WORDS = frozenset({"y", "yes", "on", "1", "true", "t", "n", "no", "off", "0", "false", "f"})
 TYPE_NAMES = {
@@ -109,13 +122,68 @@ def unknown_variables(
         elif known.role_of(name):
             problems += _unknown_with_prefix(name, known)
         elif not name.startswith("ansible_"):
-            near = nearest(name, known.options, FOREIGN_CUTOFF)
+            near = nearest(name, known.options, FOREIGN_CUTOFF) or _one_slip(name, known.options)
             if near:
                 problems.append(
                     f"{name} is not read by any role: did you mean {near}? "
                     "(if it is yours, name it in preflight_allowed_variables)"
                 )
     return problems
+
+
+def doubtful_variables(names: Sequence[str], known: Known, allowed: Sequence[str] = ()) -> list[str]:
+    """Name every variable that differs from a known one by two letters: it may be a misspelling, or somebody's own."""
+    found = []
+    for name in sorted(names):
+        foreign = not (name in known.options or name in known.internal or known.role_of(name))
+        if not foreign or len(name) < TWO_SLIPS_LENGTH or name.startswith("ansible_") or _matches(name, allowed):
+            continue
+        if nearest(name, known.options, FOREIGN_CUTOFF):
+            continue
+        near = next((option for option in known.options if slips(name, option) == 2), None)  # noqa: PLR2004 - see above
+        if near:
+            found.append(
+                f"{name} is not read by any role: if {near} is meant, correct it (if it is yours, name it in "
+                "preflight_allowed_variables)"
+            )
+    return found
+
+
+def playbook_variable_problems(names: Sequence[str], allowed: Sequence[str] = ()) -> list[str]:
+    """Name every variable that looks like a misspelling of what a playbook itself reads."""
+    problems = []
+    for name in sorted(names):
+        if name in PLAYBOOK_VARIABLES or _matches(name, allowed):
+            continue
+        near = _one_slip(name, PLAYBOOK_VARIABLES)
+        if not near and name.startswith(tuple(f"{known.split('_')[0]}_" for known in PLAYBOOK_VARIABLES)):
+            near = nearest(name, PLAYBOOK_VARIABLES, PLAYBOOK_CUTOFF)
+        if near:
+            problems.append(
+                f"{name} is not read by any playbook: did you mean {near}? "
+                "(if it is yours, name it in preflight_allowed_variables)"
+            )
+    return problems
+
+
+def _one_slip(name: str, names: Sequence[str] | Mapping[str, Any]) -> str | None:
+    return next((known for known in names if slips(name, known) == 1), None)
+
+
+def slips(left: str, right: str, limit: int = 2) -> int:
+    """Count the letters that are wrong, missing, too many or swapped with their neighbour; more than limit is limit + 1."""
+    if abs(len(left) - len(right)) > limit:
+        return limit + 1
+    before: list[int] = []
+    row = list(range(len(right) + 1))
+    for i, letter in enumerate(left, 1):
+        before, last, row = row, before, [i]
+        for j, other in enumerate(right, 1):
+            cost = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (letter != other))
+            if i > 1 and j > 1 and letter == right[j - 2] and left[i - 2] == other:
+                cost = min(cost, last[j - 2] + 1)
+            row.append(cost)
+    return min(row[-1], limit + 1)
 
 
 def _matches(name: str, patterns: Sequence[str]) -> bool:
@@ -272,6 +340,8 @@ def _term_hosts(term: str, groups: Mapping[str, Sequence[str]]) -> set[str]:
 
 
 def summary(problems: Sequence[str]) -> str:
-    """Return the one line that a person reads first."""
-    count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-    return f"{count} with the inventory, nothing was changed: " + "; ".join(problems)
+    """Return what a person reads: one line for one problem, and one more for each of several."""
+    if len(problems) == 1:
+        return f"1 problem with the inventory, nothing was changed: {problems[0]}"
+    lines = "".join(f"\n- {problem}" for problem in problems)
+    return f"{len(problems)} problems with the inventory, nothing was changed:{lines}"

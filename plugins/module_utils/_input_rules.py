@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.barehost.django.plugins.module_utils import _dotenv, _git, _image
+from ansible_collections.barehost.django.plugins.module_utils import _dotenv, _git, _image, _input, _service
 
 # Also the first part of an image name, whose separators stand between letters and digits and are . _ __ or dashes.
 STACK_NAME = re.compile(r"(?=.{2,31}$)[a-z][a-z0-9]*(?:(?:_{1,2}|-+)[a-z0-9]+)*")
@@ -47,6 +47,10 @@ PLACEHOLDERS = (
     "password",
 )
 ORIGINS = ("django_source_path", "django_git_repository", "django_image")
+PROCESS_NAME = re.compile(r"[a-z][a-z0-9_-]*")
+# What the roles of this collection call their own services.
+OWN_SERVICES = ("beat", "mysql", "nginx", "redis", "web", "worker")
+TRUE_WORDS = ("true", "yes", "on", "1", "t", "y")
 Rule = Callable[[Mapping[str, Any]], list[str]]
 
 
@@ -109,27 +113,44 @@ def stack_domain_problems(values: Mapping[str, Any]) -> list[str]:
 def secret_key_problems(values: Mapping[str, Any]) -> list[str]:
     """Judge a SECRET_KEY that the inventory brings; an empty one is generated on the host and needs no judging."""
     key = values.get("django_secret_key")
-    if not isinstance(key, str) or not key:
-        return []
+    problems = key_problems("django_secret_key", key) if isinstance(key, str) and key else []
+    env = _environment(values)
+    if "SECRET_KEY" in env:
+        problems += key_problems("django_env.SECRET_KEY", _dotenv.text_of(env["SECRET_KEY"]))
+    return problems
+
+
+def _environment(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the variables of the application's own, which have the last word over what the roles compute."""
+    env = values.get("django_env")
+    return env if isinstance(env, Mapping) else {}
+
+
+def key_problems(name: str, key: str) -> list[str]:
+    """Judge one key, by the name of the variable that it comes from."""
     advice = "leave it out to have one generated and kept on the host, or give 50 random characters or more"
     found = next((p for p in PLACEHOLDERS if p in key.lower()), None)
     if found:
-        return [f"django_secret_key is a placeholder (it contains '{found}'): {advice}"]
+        return [f"{name} is a placeholder (it contains '{found}'): {advice}"]
     if len(key) < SECRET_KEY_LENGTH:
-        return [f"django_secret_key has {len(key)} characters, fewer than {SECRET_KEY_LENGTH}: {advice}"]
+        return [f"{name} has {len(key)} characters, fewer than {SECRET_KEY_LENGTH}: {advice}"]
     if len(set(key)) < SECRET_KEY_VARIETY or key in (key + key)[1:-1]:
-        return [f"django_secret_key repeats itself ({len(set(key))} different characters): {advice}"]
+        return [f"{name} repeats itself ({len(set(key))} different characters): {advice}"]
     return []
 
 
 def debug_problems(values: Mapping[str, Any]) -> list[str]:
     """Refuse DEBUG outside development: it prints settings and source to every visitor."""
     environment = str(values.get("stack_environment") or "production")
-    on = str(values.get("django_debug", False)).lower() in ("true", "yes", "on", "1", "t", "y")
-    if not on or environment == "development":
+    if environment == "development":
         return []
+    given = {"django_debug": values.get("django_debug"), "django_env.DEBUG": _environment(values).get("DEBUG")}
     advice = "turn it off, or say stack_environment: development where nobody but developers can reach the stack"
-    return [f"django_debug is on in a {environment} inventory: {advice}"]
+    return [
+        f"{name} is on in a {environment} inventory: {advice}"
+        for name, value in given.items()
+        if str(value).strip().lower() in TRUE_WORDS
+    ]
 
 
 def origin_problems(values: Mapping[str, Any]) -> list[str]:
@@ -224,6 +245,62 @@ def environment_problems(values: Mapping[str, Any]) -> list[str]:
     return problems
 
 
+def process_problems(values: Mapping[str, Any]) -> list[str]:
+    """Judge the further processes: names that can be services, and are none yet, and commands that are lists of words."""
+    processes = values.get("django_processes")
+    if not isinstance(processes, Mapping):
+        return []
+    problems = []
+    for name, command in processes.items():
+        where = f"django_processes.{name}"
+        if not isinstance(name, str) or not PROCESS_NAME.fullmatch(name):
+            problems.append(f"{where}: a process is named with a-z, 0-9, _ and -, a letter first")
+        elif name in OWN_SERVICES:
+            problems.append(f"{where} has the name of a service that the stack uses itself: choose another name")
+        if not isinstance(command, (list, tuple)) or not command:
+            example = "[python, manage.py, consume]"
+            problems.append(f"{where} must be a list of words, not {_shown(command)}: for example {example}")
+        elif not all(isinstance(word, (str, int, float)) and not isinstance(word, bool) for word in command):
+            problems.append(f"{where} holds something that is no word: put every word of the command in quotes")
+    return problems
+
+
+def _shown(command: object) -> str:
+    return "an empty list" if isinstance(command, (list, tuple)) else _input.shown(command)
+
+
+def override_problems(values: Mapping[str, Any]) -> list[str]:
+    """Refuse overrides of a service that no role and no variable describes, and of keys that no service has."""
+    overrides = values.get("stack_service_overrides")
+    if not isinstance(overrides, Mapping):
+        return []
+    known = [*OWN_SERVICES]
+    for name in ("django_processes", "stack_extra_services"):
+        further = values.get(name)
+        known += [str(key) for key in further] if isinstance(further, Mapping) else []
+    problems = []
+    for service, keys in overrides.items():
+        if service not in known:
+            near = _input.nearest(str(service), known)
+            hint = f"did you mean {near}?" if near else f"known are {', '.join(sorted(known))}."
+            problems.append(f"stack_service_overrides.{service}: {service} is no service; {hint}")
+        elif not isinstance(keys, Mapping):
+            problems.append(f"stack_service_overrides.{service} must be a dictionary, not {_input.shown(keys)}")
+        else:
+            problems += _key_problems(f"stack_service_overrides.{service}", keys)
+    return problems
+
+
+def _key_problems(where: str, keys: Mapping[str, Any]) -> list[str]:
+    problems = []
+    for key in keys:
+        if key not in _service.KEYS:
+            near = _input.nearest(str(key), _service.KEYS)
+            hint = f"did you mean {near}?" if near else f"known are {', '.join(sorted(_service.KEYS))}."
+            problems.append(f"{where}.{key} is unknown: {hint}")
+    return problems
+
+
 RULES: tuple[Rule, ...] = (
     stack_name_problems,
     stack_domain_problems,
@@ -235,6 +312,8 @@ RULES: tuple[Rule, ...] = (
     image_problems,
     password_problems,
     environment_problems,
+    process_problems,
+    override_problems,
 )
 
 

@@ -12,10 +12,10 @@ import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from ansible_collections.barehost.django.plugins.module_utils import _files
+from ansible_collections.barehost.django.plugins.module_utils import _files, _recover
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping
     from pathlib import Path
 
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
@@ -24,11 +24,11 @@ SHORTEST = 16
 LONGEST = 512
 FEWEST_CHARACTERS = 10
 NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
-KEYS = {"value", "length", "alphabet"}
+KEYS = {"value", "length", "alphabet", "volume", "copies"}
 DIRECTORY_MODE = 0o700
 FILE_MODE = 0o600
 
-Action = Literal["keep", "attributes", "create", "update"]
+Action = Literal["keep", "attributes", "create", "update", "restore"]
 
 
 class SecretError(ValueError):
@@ -43,6 +43,8 @@ class Wish:
     value: str = ""
     length: int = LENGTH
     alphabet: str = ALPHABET
+    volume: str = ""
+    copies: tuple[_recover.Copy, ...] = ()
 
     @classmethod
     def read(cls, name: str, spec: Any) -> Wish:  # noqa: ANN401 - whatever an inventory holds
@@ -56,7 +58,12 @@ class Wish:
             raise SecretError(
                 f"{name}: the alphabet must be at least {FEWEST_CHARACTERS} different printable characters"
             )
-        return cls(name, _given(name, spec.get("value")), _length(name, spec.get("length")), alphabet)
+        try:
+            copies = _recover.read_copies(spec.get("copies"))
+        except ValueError as error:
+            raise SecretError(f"{name}: {error}") from None
+        volume = str(spec.get("volume") or "")
+        return cls(name, _given(name, spec.get("value")), _length(name, spec.get("length")), alphabet, volume, copies)
 
     def generate(self) -> str:
         """Make a value."""
@@ -107,22 +114,28 @@ class Kept:
     exact: bool
 
 
-def read(path: Path) -> Kept | None:
-    """Read the file of a secret; None where there is none, SecretError where it holds none."""
+def read(path: Path, *, protected: bool = False) -> Kept | None:
+    """Read the file of a secret; None where there is none, SecretError where it holds none.
+
+    Data was made with a protected one. Its empty file is as good as none, and nobody is told to remove a damaged one.
+    """
+    anew = "restore it from a backup" if protected else "restore it, or remove it to have the secret made anew"
     try:
         status = path.lstat()
     except FileNotFoundError:
         return None
     if not stat.S_ISREG(status.st_mode):
-        raise SecretError(f"{path} is no file: move it away, and the secret is made anew")
+        raise SecretError(f"{path} is no file: {anew if protected else 'move it away, and the secret is made anew'}")
     try:
         text = path.read_bytes().decode()
     except UnicodeDecodeError:
-        raise SecretError(f"{path} is not text: restore it, or remove it to have the secret made anew") from None
+        raise SecretError(f"{path} is not text: {anew}") from None
     # An editor puts a line break at the end; the programs that read the file do not take it for a part of the secret.
     value = text.removesuffix("\n")
+    if not value and protected:
+        return None
     if not value:
-        raise SecretError(f"{path} is empty: restore it, or remove it to have the secret made anew")
+        raise SecretError(f"{path} is empty: {anew}")
     flaw = _flaw(value)
     if flaw:
         raise SecretError(f"{path}: the secret in it {flaw}, or restore the file")
@@ -138,19 +151,29 @@ class Step:
     action: Action
     value: str
     given: bool
+    source: str = ""
 
 
-def plan(folder: Path, specs: Mapping[str, Any], refuse_change: Collection[str]) -> list[Step]:
-    """Decide for every secret; SecretError before anything is written."""
+def plan(
+    folder: Path,
+    specs: Mapping[str, Any],
+    refuse_change: Collection[str],
+    has_volume: Callable[[str], bool] = lambda _volume: False,
+) -> list[Step]:
+    """Decide for every secret; SecretError before anything is written.
+
+    has_volume says whether the stack has a volume, and so data that was made with the secrets that name it.
+    """
     steps = []
     for name, spec in specs.items():
         wish = Wish.read(name, spec)
-        kept = read(folder / name)
+        protected = name in refuse_change
+        kept = read(folder / name, protected=protected)
         if kept is None:
-            steps.append(Step(name, "create", wish.value or wish.generate(), bool(wish.value)))
+            steps.append(_missing(folder, wish, has_volume) if protected else _created(wish))
             continue
         value = wish.value or kept.value
-        if value != kept.value and name in refuse_change:
+        if value != kept.value and protected:
             raise SecretError(
                 f"{name}: the given value is not the one that {folder / name} keeps and the data was made with. "
                 "Nothing was changed. Give the kept value, or none to keep it: a new one would need a rotation"
@@ -158,6 +181,31 @@ def plan(folder: Path, specs: Mapping[str, Any], refuse_change: Collection[str])
         action: Action = "update" if value != kept.value or not kept.exact else "keep" if kept.settled else "attributes"
         steps.append(Step(name, action, value, bool(wish.value)))
     return steps
+
+
+def _created(wish: Wish) -> Step:
+    return Step(wish.name, "create", wish.value or wish.generate(), bool(wish.value))
+
+
+def _missing(folder: Path, wish: Wish, has_volume: Callable[[str], bool]) -> Step:
+    """Decide for a secret whose file is gone or empty although data may have been made with it."""
+    path = folder / wish.name
+    found = _recover.find(folder.parent, wish.copies)
+    if found is None or _flaw(found.value):
+        if wish.volume and not wish.value and has_volume(wish.volume):
+            raise SecretError(
+                f"{path} is missing or empty, and the data in the volume {wish.volume} was made with it. Nothing was "
+                f"changed: a new value would lock the service out. Restore the file from a backup, or give {wish.name} "
+                "in the inventory"
+            )
+        return _created(wish)
+    if wish.value and wish.value != found.value:
+        raise SecretError(
+            f"{wish.name}: {path} is missing or empty, and the given value is not the one that {found.path} holds and the "
+            "data was made with. Nothing was changed. Give that one, or none to have it restored; where it is the wrong "
+            f"one, write the right one into {path}"
+        )
+    return Step(wish.name, "restore", found.value, bool(wish.value), str(found.path))
 
 
 def folder_is_settled(folder: Path) -> bool:

@@ -43,7 +43,7 @@ def assess(info: Mapping[str, Any] | None) -> tuple[str, list[str]]:
     if not engine.get("present"):
         return ABSENT, ["no Docker engine answers"]
     if not stack.get("present"):
-        return ABSENT, [f"no stack in {stack.get('dir', 'its directory')}"]
+        return ABSENT, [f"no stack in {stack.get('dir', 'its directory')}: run barehost.django.site first"]
     problems = service_problems(stack.get("services") or {})
     if not stack.get("release"):
         problems.insert(0, "no release is recorded")
@@ -58,8 +58,20 @@ def document(hosts: Mapping[str, Mapping[str, Any] | None]) -> dict[str, Any]:
     for name, info in hosts.items():
         verdict, problems = assess(info)
         sections = {key: (info or {}).get(key) for key in SECTIONS if key in (info or {})}
+        engine = sections.get("engine")
+        if engine:
+            sections["engine"] = _readable(engine)
         found[name] = {"verdict": verdict, "problems": problems, **sections}
     return {"hosts": found}
+
+
+def _readable(engine: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is known of the engine, with its settings as an object where they are one."""
+    try:
+        settings = json.loads(engine.get("daemon_json") or "{}")
+    except ValueError:
+        settings = engine.get("daemon_json")
+    return {**engine, **({"daemon_json": settings} if "daemon_json" in engine else {})}
 
 
 def render_json(hosts: Mapping[str, Mapping[str, Any] | None]) -> str:
@@ -135,11 +147,17 @@ def _port(port: Mapping[str, Any]) -> str:
 
 
 def _service_row(name: str, values: Mapping[str, Any]) -> list[str]:
-    # The engine gives fractions of a second that nobody reads.
-    started = str(values.get("started") or "-")[:19]
     restarts = str(values.get("restarts") or 0)
     state, health = str(values.get("state")), str(values.get("health") or "-")
-    return [name, state, health, restarts, started, str(values.get("image"))]
+    return [name, state, health, restarts, _moment(values.get("started")), str(values.get("image") or "-")]
+
+
+def _moment(started: object) -> str:
+    """Return a time without the fractions of a second that nobody reads; the engine gives it in UTC."""
+    text = str(started or "")
+    if text.endswith("Z"):
+        return f"{text[:19]}Z" if len(text) > len("2026-01-01T00:00:00Z") else text
+    return text or "-"
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

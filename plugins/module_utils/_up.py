@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable
 
-from ansible_collections.barehost.django.plugins.module_utils import _compose
+from ansible_collections.barehost.django.plugins.module_utils import _compose, _logs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -23,8 +23,6 @@ Runner = Callable[[list[str]], "tuple[int, str, str]"]
 POLL_SECONDS = 0.5
 # A process that dies of a bad import does so within this time; one without a healthcheck is believed after it.
 SETTLE_SECONDS = 4.0
-LOG_LINES = 25
-
 
 TIER_LABEL = "barehost.django.tier"
 # A database that says it is unhealthy may be recovering: restarting it would make it begin anew.
@@ -70,7 +68,12 @@ def plan_service(service: str, snapshot: Snapshot) -> Step:
             return Step(service, "recreate", "its definition or the content of its files changed")
         if container.image_id != wanted_image:
             return Step(service, "recreate", f"its image {reference} changed")
-        if container.health == "unhealthy" and container.labels.get(TIER_LABEL) in RESTARTED_TIERS:
+        # The last answer of a healthcheck stays with a container that was stopped.
+        if (
+            container.running
+            and container.health == "unhealthy"
+            and container.labels.get(TIER_LABEL) in RESTARTED_TIERS
+        ):
             return Step(service, "restart", "it is unhealthy, and Docker does not restart what is unhealthy")
     for container in containers:
         if not container.running and container.state != "restarting":
@@ -212,9 +215,9 @@ class Engine:
             self.call(["docker", "rm", *ids])
 
     def logs(self, container: _compose.Container) -> str:
-        """Return a container's last log lines, both streams."""
-        _, out, err = self._run(_compose.logs_cmd(container.id, LOG_LINES))
-        return (out + err).strip()
+        """Return what matters of a container's last log lines, both streams."""
+        _, out, err = self._run(_compose.logs_cmd(container.id, _logs.SEARCHED_LINES))
+        return _logs.excerpt(out + err)
 
     def wait(self, services: Sequence[str], timeout: float, settle: Iterable[str] = ()) -> None:
         """Wait until every container of the services is ready; fail at once when one cannot become so.

@@ -17,12 +17,15 @@ description:
   - Judges values that have the right type and still cannot work - the stack's name and domain, a placeholder as
     SECRET_KEY, DEBUG in production, an application folder without a Dockerfile, characters that a password file or
     an environment file cannot hold.
+  - A name that differs from a known one by one letter is refused, whatever its prefix; one that differs by two is warned
+    about.
   - Values that depend on facts or on results of roles are skipped, for it runs before both.
   - Values of secrets never appear in a message.
 options:
   require_hosts:
     description:
-      - An inventory pattern of which at least one host must take part in this play; nothing else is checked then.
+      - An inventory pattern of which at least one host must take part in this play. Beside it only the names of the
+        variables are checked that the playbooks themselves read, for they all begin with this.
       - Ansible itself ends with exit code 0 when C(hosts) matches nothing. Used once at the head of a playbook, in a
         play with C(hosts=all:localhost), this makes it an error. With a C(--limit), hosts left out do not count.
     type: str
@@ -65,15 +68,10 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-problems:
-  description: One sentence for each problem - the name, the value seen unless it is secret, what to do.
-  returned: always
-  type: list
-  elements: str
-  sample:
-    - "mysql_databse is unknown: did you mean mysql_database? (if it is yours, name it in preflight_allowed_variables)"
 msg:
-  description: All problems in one line, or how much was checked.
+  description: >-
+    How much was checked; where it fails, one sentence for each problem - the name, the value seen unless it is secret,
+    what to do. One problem stands in the first line, several below it, in a line each.
   returned: always
   type: str
   sample: 42 variables checked

@@ -42,6 +42,10 @@ options:
     type: list
     elements: str
     default: []
+  volumes:
+    description: Whether to list the volumes of the stack too, which is one more question to the engine.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -72,7 +76,9 @@ packages:
   type: dict
   returned: always
 stack:
-  description: The stack's directory, the record of the release that serves, and each service's state.
+  description: >-
+    The stack's directory, the record of the release that serves, each service's state, the names of all its containers
+    and, with O(volumes), of its volumes.
   type: dict
   returned: always
 """
@@ -167,6 +173,17 @@ def inspected(module: AnsibleModule) -> list[dict[str, Any]]:
     return items
 
 
+def started(container: _compose.Container) -> str:
+    """Return when a container was started; empty for one that never was, which the engine dates to the year 1."""
+    return "" if container.started.startswith("0001-") else container.started
+
+
+def volume_names(module: AnsibleModule) -> list[str]:
+    """List the volumes that belong to the project."""
+    label = f"label={_compose.LABEL_PROJECT}={module.params['project']}"
+    return sorted(run(module, ["docker", "volume", "ls", "--quiet", "--filter", label]).split())
+
+
 def service_info(containers: list[_compose.Container]) -> dict[str, dict[str, Any]]:
     """Describe each service by its container."""
     return {
@@ -176,7 +193,7 @@ def service_info(containers: list[_compose.Container]) -> dict[str, dict[str, An
             "health": c.health,
             "image": c.image,
             "restarts": c.restarts,
-            "started": c.started,
+            "started": started(c),
             "oom_killed": c.oom_killed,
         }
         for c in sorted(containers, key=lambda item: item.name)
@@ -210,6 +227,7 @@ def main() -> None:
             "project_dir": {"type": "path", "required": True},
             "ports": {"type": "list", "elements": "int", "default": []},
             "packages": {"type": "list", "elements": "str", "default": []},
+            "volumes": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
@@ -238,10 +256,13 @@ def main() -> None:
         stack={
             "name": params["project"],
             "dir": project_dir,
+            "dir_present": Path(project_dir).is_dir(),
             "present": (Path(project_dir) / _compose.BASE_FILE).exists(),
             "free_mb": _host.free_mb(project_dir),
             "release": _release.current_record(project_dir),
             "services": services,
+            "containers": sorted(own_names),
+            **({"volumes": volume_names(module)} if params["volumes"] and engine["present"] else {}),
         },
     )
 

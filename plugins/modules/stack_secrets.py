@@ -35,15 +35,24 @@ options:
     description:
       - Name to a mapping with C(value) (text; generated where it is empty), C(length) (of a generated value, 16 to
         512, 50 by default) and C(alphabet) (its characters, C([A-Za-z0-9]) by default).
+      - For those in O(refuse_change) also C(volume), the volume of the stack whose data was made with the secret, and
+        C(copies), a list of files below the stack's directory that hold the value, each with C(file), C(form) (C(text),
+        the whole file; C(option), MySQL's; C(dotenv)) and, for the last two, C(key).
     type: dict
     required: true
   refuse_change:
     description:
       - Names whose kept value may not be replaced by another given one, because data was made with it (the password of
         a database that exists).
+      - Where the file of one is missing or empty, its value is read back from its C(copies), with a warning. Where no
+        copy is left, no value is given and its C(volume) is there, the module fails before anything is written.
     type: list
     elements: str
     default: []
+  project:
+    description: Name of the Compose project, with which the names of its volumes begin.
+    type: str
+    default: ""
 notes:
   - RV(values) holds the secrets in clear text. Give the task C(no_log).
 """
@@ -54,8 +63,12 @@ EXAMPLES = r"""
     dir: /opt/shop/secrets
     secrets:
       secret_key: {length: 64}
-      mysql_password: {value: "{{ vault_mysql_password | default('') }}"}
+      mysql_password:
+        value: "{{ vault_mysql_password | default('') }}"
+        volume: mysql
+        copies: [{file: mysql/secrets/client.cnf, form: option, key: password}]
     refuse_change: [mysql_password]
+    project: shop
   no_log: true
   register: shop_secrets
 """
@@ -75,6 +88,11 @@ updated:
   type: list
   elements: str
   returned: success
+restored:
+  description: Names of the secrets whose file was missing or empty and whose value was read back from a copy.
+  type: list
+  elements: str
+  returned: success
 ephemeral:
   description: Names of the secrets that were generated for this check only.
   type: list
@@ -83,18 +101,19 @@ ephemeral:
 """
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.barehost.django.plugins.module_utils import _files, _lock, _secrets
+from ansible_collections.barehost.django.plugins.module_utils import _compose, _files, _lock, _secrets
 
 ARGUMENTS: dict[str, Any] = {
     **_lock.ARGUMENTS,
     "dir": {"type": "path", "required": True},
     "secrets": {"type": "dict", "required": True, "no_log": True},
     "refuse_change": {"type": "list", "elements": "str", "default": [], "no_log": False},
+    "project": {"type": "str", "default": ""},
 }
-WORDS = {"create": "made", "update": "replaced", "attributes": "closed"}
+WORDS = {"create": "made", "restore": "read back from a copy", "update": "replaced", "attributes": "closed"}
 
 
 def given_values(specs: dict[str, Any]) -> set[str]:
@@ -103,13 +122,18 @@ def given_values(specs: dict[str, Any]) -> set[str]:
     return {str(value) for value in values if value}
 
 
+def origin(step: _secrets.Step) -> str:
+    """Say where a value comes from, where the action does not say it."""
+    if step.action == "restore":
+        return ""
+    return "given, " if step.given else "generated, "
+
+
 def diff_of(steps: list[_secrets.Step]) -> dict[str, str]:
     """Return what changes, with names only."""
     changing = [step for step in steps if step.action != "keep"]
-    before = "".join(f"{step.name}\n" for step in changing if step.action != "create")
-    after = "".join(
-        f"{step.name} ({'given' if step.given else 'generated'}, {WORDS[step.action]})\n" for step in changing
-    )
+    before = "".join(f"{step.name}\n" for step in changing if step.action not in ("create", "restore"))
+    after = "".join(f"{step.name} ({origin(step)}{WORDS[step.action]})\n" for step in changing)
     return {"before": before, "after": after}
 
 
@@ -125,6 +149,23 @@ def invocation(params: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def volume_test(module: AnsibleModule) -> Callable[[str], bool]:
+    """Return what says whether the stack has a volume.
+
+    An engine that does not answer is no proof that there is none: then a rendered Compose file stands for the data.
+    """
+
+    def has_volume(volume: str) -> bool:
+        name = f"{module.params['project']}_{volume}"
+        if module.get_bin_path("docker") is not None:
+            code, out, _ = module.run_command(["docker", "volume", "ls", "--quiet", "--filter", f"name={name}"])
+            if code == 0:
+                return name in out.split()
+        return (Path(module.params["dir"]).parent / _compose.BASE_FILE).exists()
+
+    return has_volume
+
+
 def main() -> None:
     """Check, write, return."""
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
@@ -135,7 +176,7 @@ def main() -> None:
     folder = Path(module.params["dir"])
     _lock.step_until_exit(module, str(folder.parent), "secrets")
     try:
-        steps = _secrets.plan(folder, specs, module.params["refuse_change"])
+        steps = _secrets.plan(folder, specs, module.params["refuse_change"], volume_test(module))
         settled = _secrets.folder_is_settled(folder)
     except (_secrets.SecretError, OSError) as error:
         module.fail_json(msg=str(error), invocation=called)
@@ -149,6 +190,9 @@ def main() -> None:
         except OSError as error:
             module.fail_json(msg=f"cannot write below {folder}: {error.strerror}", invocation=called)
     ephemeral = [step.name for step in steps if module.check_mode and step.action == "create" and not step.given]
+    for step in steps:
+        if step.action == "restore":
+            module.warn(f"{folder / step.name} was missing or empty: restored from {step.source}")
     # From here on the values are what was asked for: a mask would blank them, and cut pieces out of other ones.
     module.no_log_values.clear()
     module.exit_json(
@@ -156,6 +200,7 @@ def main() -> None:
         values={step.name: step.value for step in steps},
         created=names(steps, "create"),
         updated=names(steps, "update"),
+        restored=names(steps, "restore"),
         ephemeral=ephemeral,
         invocation=called,
         **({"diff": diff_of(steps)} if changed else {}),

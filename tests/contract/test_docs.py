@@ -4,7 +4,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
 
 FIRST_SCREEN = 40
 README, SPANISH = repo.ROOT / "README.md", repo.ROOT / "README.es.md"
+OPERATIONS = repo.ROOT / "docs" / "operations.md"
 PAGES = [path for path in repo.tracked() if path.suffix == ".md" and "app" not in path.parts]
 
 
@@ -60,3 +64,23 @@ def test_links_lead_somewhere(page: Path) -> None:
     targets = [target.split("#")[0] for target in re.findall(r"\]\(([^)\s]+)\)", text)]
     relative = [target for target in targets if target and not re.match(r"[a-z]+:", target)]
     assert [target for target in relative if not (page.parent / target).exists()] == []
+
+
+def test_the_lines_for_a_program_run_as_they_are_printed_and_say_why_a_run_failed(tmp_path: Path) -> None:
+    """Only the folder is another one; that they deploy is tested on the demo host, in tests/runner."""
+    (lines,) = re.findall(r"^```python\n(.*?)^```", repo.read(OPERATIONS), re.MULTILINE | re.DOTALL)
+    inventory = tmp_path / "inventories" / "production"
+    inventory.mkdir(parents=True)
+    (inventory / "hosts").write_text("web1 ansible_host=192.0.2.1\n[all:vars]\nnginx_htp_port=80\n")
+    # As from a desktop or a service: nothing of the virtual environment is on the path.
+    env = {"PATH": os.defpath, "HOME": str(tmp_path), "ANSIBLE_COLLECTIONS_PATH": str(repo.ROOT / "collections")}
+    argv = [sys.executable, "-c", lines]
+    done = subprocess.run(argv, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("failed 2 {"), done.stdout
+    assert "nginx_htp_port is unknown: did you mean nginx_http_port?" in done.stdout
+
+
+def test_the_time_of_the_demo_stands_where_it_is_started() -> None:
+    for page, words in ((README, "two to six minutes"), (SPANISH, "de dos a seis minutos")):
+        assert words in page.read_text(encoding="utf-8")

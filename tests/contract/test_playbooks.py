@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import repo
+from ansible_collections.barehost.django.plugins.module_utils import _input
 from role_docs import load_yaml
 
 if TYPE_CHECKING:
@@ -85,6 +86,13 @@ def test_hosts_that_match_nothing_are_an_error(playbook: Path) -> None:
     (guard,) = plays(repo.ROOT / "playbooks" / f"{GUARD}.yml")
     assert content[0].get("ansible.builtin.import_playbook") == f"barehost.django.{GUARD}"
     assert patterns == {guard["tasks"][0]["barehost.django.input_check"]["require_hosts"]}
+
+
+def test_the_names_that_playbooks_read_are_checked_for_slips() -> None:
+    options = {name for role in repo.ROLES for name in repo.spec_options(role)}
+    used = {name for path in PLAYBOOKS for name in repo.value_variables(plays(path))} - repo.MAGIC - {"stack_info"}
+    # A variable that is a role's in this collection is checked with the roles' ones.
+    assert sorted(used - options) == sorted(_input.PLAYBOOK_VARIABLES)
 
 
 @every_playbook

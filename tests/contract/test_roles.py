@@ -174,3 +174,19 @@ def test_every_action_is_called_by_its_full_name(role: Path) -> None:
             if len(actions) != ("block" not in task) or any(action.count(".") < 2 for action in actions):
                 problems.append(f"{repo.short(path)}: {task.get('name')}: {actions}")
     assert problems == []
+
+
+# Their refusals are still to be written in that way.
+WITH_ASSERTIONS = ("nginx", "release")
+
+
+@every_role
+def test_a_refusal_is_its_message_and_shows_no_internals(role: Path) -> None:
+    """`assert` prints its expression, with the names of internals in it, before what it has to say."""
+    found = [
+        repo.short(path)
+        for path in repo.task_files(role)
+        for task in repo.tasks_in(role_docs.load_yaml(path))
+        if "ansible.builtin.assert" in task and role.name not in WITH_ASSERTIONS
+    ]
+    assert found == []

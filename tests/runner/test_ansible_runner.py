@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -140,6 +141,22 @@ def test_status_is_a_document_in_the_custom_stats(tmp_path: Path) -> None:
     assert state["verdict"] == "ok", state["problems"]
     lines = [line for line in run.output.splitlines() if line.startswith("{")]
     assert [json.loads(line) for line in lines] == [run.custom_stats["status"]]
+
+
+def test_the_lines_in_the_documentation_do_what_they_say(site: Run) -> None:
+    assert site.runner.status == "successful"
+    page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    (lines,) = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    assert "inventories/production" in lines
+    argv = [sys.executable, "-c", lines.replace("inventories/production", "inventories/demo")]
+    # The lines themselves must find the programs of the virtual environment.
+    env = {**os.environ, "PATH": os.defpath}
+    done = subprocess.run(argv, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    first, last = done.stdout.splitlines()
+    assert first.startswith("successful 0 {")
+    report = site.custom_stats["barehost"][HOST]
+    assert last == f"{HOST} {report['release_id']} {report['url']} []"
 
 
 def test_no_secret_is_in_any_artifact(site: Run) -> None:

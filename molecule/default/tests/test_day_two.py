@@ -112,6 +112,33 @@ def test_status_and_the_next_run_see_a_container_that_is_gone(root: Any, playboo
     assert [(step["service"], step["action"]) for step in switch["steps"]] == [("beat", "create")]
 
 
+def test_a_lost_password_of_the_database_is_read_back(root: Any, playbook: Callable[..., Any]) -> None:
+    before = root.check_output(f"cat {STACK_DIR}/secrets/mysql_password")
+    for spoil in (f"rm {STACK_DIR}/secrets/mysql_password", f"truncate -s 0 {STACK_DIR}/secrets/mysql_password"):
+        root.check_output(spoil)
+        run = playbook("deploy")
+        assert run.code == 0, run.output
+        assert run.changed == ["Have every secret on the host"]
+        assert "mysql_password was missing or empty: restored from" in run.output
+        assert before not in run.output
+        assert root.check_output(f"cat {STACK_DIR}/secrets/mysql_password") == before
+
+
+def test_a_lost_password_that_stands_nowhere_else_is_refused_at_once(root: Any, playbook: Callable[..., Any]) -> None:
+    kept = [f"{STACK_DIR}/{name}" for name in ("secrets/mysql_password", "mysql/secrets/client.cnf", ".env")]
+    for path in kept:
+        root.check_output(f"mv {path} {path}.kept")
+    containers_before = containers(root)
+    run = playbook("deploy")
+    for path in kept:
+        root.check_output(f"mv {path}.kept {path}")
+    assert run.code != 0
+    assert run.changed == []
+    assert f"{STACK_DIR}/secrets/mysql_password is missing or empty" in run.message
+    assert "from a backup" in run.message
+    assert containers(root) == containers_before
+
+
 def test_a_directory_that_was_opened_to_others_is_closed_again(root: Any, playbook: Callable[..., Any]) -> None:
     root.check_output(f"chmod 755 {STACK_DIR}")
     run = playbook("deploy", "--check", "--diff")
@@ -153,6 +180,12 @@ def test_status_shows_every_service(playbook: Callable[..., Any], answer: str) -
     if answer == "json":
         line = next(line for line in run.output.splitlines() if line.startswith('{"'))
         assert json.loads(line)
+
+
+def test_an_account_of_the_run_needs_its_own_password(playbook: Callable[..., Any]) -> None:
+    run = playbook("superuser", "-e", "superuser_username=somebody")
+    assert run.code != 0
+    assert "superuser_username is somebody, and superuser_password is not given" in run.message
 
 
 def test_a_superuser_is_made_once_and_can_log_in(playbook: Callable[..., Any], tmp_path: Any) -> None:

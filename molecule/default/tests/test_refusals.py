@@ -32,6 +32,13 @@ INPUT = [
     ({"django_dockerfile": "Dockerfile.missing"}, ["Dockerfile.missing"]),
     ({"mysql_root_password": "it's"}, ["mysql_root_password"]),
     ({"django_env": {"LINES": "a\u0000b"}}, ["LINES"]),
+    ({"django_env": {"SECRET_KEY": "short"}}, ["django_env.SECRET_KEY", "50"]),
+    ({"django_env": {"DEBUG": "True", "HOSTS": "{{ django_database_host }}"}}, ["django_env.DEBUG", "production"]),
+    ({"django_processes": {"ticker": "python tick.py"}}, ["django_processes.ticker", "list of words"]),
+    ({"django_processes": {"web": ["sleep", "9"]}}, ["django_processes.web", "stack uses itself"]),
+    ({"stack_service_overrides": {"mysqll": {"memory_mb": 512}}}, ["mysqll is no service", "did you mean mysql?"]),
+    ({"ngnix_http_port": 80}, ["ngnix_http_port", "nginx_http_port"]),
+    ({"uninstall_delete_dta": "app"}, ["uninstall_delete_dta", "uninstall_delete_data"]),
 ]
 HOST = [
     ({"preflight_supported_os": ["debian 99"]}, ["Debian GNU/Linux 13", "debian 99"]),

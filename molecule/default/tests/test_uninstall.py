@@ -23,9 +23,11 @@ def test_data_of_a_stack_that_is_not_named_is_not_deleted(root: Any, playbook: C
 
 
 def test_a_dry_run_takes_nothing_down(root: Any, playbook: Callable[..., Any]) -> None:
-    run = playbook("uninstall", "--check")
+    run = playbook("uninstall", "--check", "--diff")
     assert run.code == 0, run.output
     assert run.changed
+    assert "Would remove: containers app-beat-1, " in run.output
+    assert "app_mysql, app_redis" in run.output
     assert len(root.check_output(COUNT).split()) == 6
     assert request("/health/").status == 200
 
@@ -34,7 +36,10 @@ def test_the_data_stays_and_comes_back(root: Any, playbook: Callable[..., Any]) 
     table = "app_kept"
     client = "docker exec app-mysql-1 mysql --defaults-extra-file=/run/secrets/client.cnf --protocol=tcp -h 127.0.0.1 -N -B app -e"
     root.check_output(f"{client} 'CREATE TABLE {table} (id INT)'")
-    assert playbook("uninstall").code == 0
+    run = playbook("uninstall")
+    assert run.code == 0
+    assert f"Kept: volumes app_mysql, app_redis and {STACK_DIR} with secrets" in run.output
+    assert "-e uninstall_delete_data=app" in run.output
     assert root.check_output(COUNT) == ""
     assert sorted(root.check_output(VOLUMES).split()) == ["app_mysql", "app_redis"]
     assert root.file(f"{STACK_DIR}/secrets/django_secret_key").exists
@@ -51,3 +56,5 @@ def test_named_data_is_deleted_and_the_engine_stays(root: Any, playbook: Callabl
     assert root.check_output(VOLUMES) == ""
     assert not root.file(STACK_DIR).exists
     assert root.run("docker info").rc == 0
+    for verb in ("superuser", "verify", "rollback"):
+        assert f"There is no stack in {STACK_DIR}: run barehost.django.site first" in playbook(verb).message

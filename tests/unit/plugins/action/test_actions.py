@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -28,6 +29,7 @@ SPECS = {
 stack_name: {type: str, required: true, description: Name.}
 stack_domain: {type: str, default: localhost, description: Domain.}
 stack_environment: {type: str, default: production, choices: [production, development], description: Kind.}
+stack_service_overrides: {type: dict, default: {}, description: Overrides.}
 """,
     "django": """
 django_secret_key: {type: str, no_log: true, default: !unsafe "{{ stack_secrets.key }}", description: Key.}
@@ -35,6 +37,7 @@ django_debug: {type: bool, default: false, description: Debug.}
 django_port: {type: int, default: 8000, description: Port.}
 django_allowed_hosts: {type: list, elements: str, default: [!unsafe "{{ stack_domain }}"], description: Hosts.}
 django_workers: {type: int, default: !unsafe "{{ stack_info.host.cpus * 2 }}", description: Workers.}
+django_env: {type: dict, default: {}, description: Own.}
 """,
 }
 
@@ -136,7 +139,7 @@ def test_all_problems_are_reported_at_once_without_a_secret(project: Project) ->
     code, output = project.run(CHECK, variables=variables)
     assert code == 2, output
     for part in (
-        "7 problems with the inventory, nothing was changed: ",
+        "7 problems with the inventory, nothing was changed:",
         "stack_name 'My App' is not usable",
         "django_secret_key cannot be templated",
         "django_debug is on in a production inventory",
@@ -147,6 +150,29 @@ def test_all_problems_are_reported_at_once_without_a_secret(project: Project) ->
     ):
         assert part in output
     assert SECRET not in output
+    assert output.count("django_port must be an integer") == len(re.findall("7 problems with", output))
+
+
+def test_a_computed_value_does_not_hide_the_others_of_its_dictionary(project: Project) -> None:
+    env = {"HOSTS": "{{ stack_info.host.cpus }}", "DEBUG": True}
+    code, output = project.run(CHECK, variables={"stack_name": "demo", "django_env": env})
+    assert code == 2, output
+    assert "1 problem with the inventory, nothing was changed: django_env.DEBUG is on in a production" in output
+
+
+def test_two_slips_in_a_name_are_a_warning(project: Project) -> None:
+    code, output = project.run(CHECK, variables={"stack_name": "demo", "djnago_prot": 1})
+    assert code == 0, output
+    assert "if django_port is meant" in " ".join(output.split())
+
+
+def test_services_of_somebody_elses_roles_can_be_overridden(project: Project) -> None:
+    variables = {"stack_name": "demo", "stack_service_overrides": {"search": {}}}
+    code, output = project.run(CHECK, variables=variables)
+    assert code == 2
+    assert "search is no service" in output
+    code, output = project.run(CHECK, variables={**variables, "search_stack_services": {"search": {}}})
+    assert code == 0, output
 
 
 def test_required_options_of_the_roles_of_the_play(project: Project) -> None:
@@ -191,6 +217,7 @@ def test_a_wrong_vault_password_is_called_that(project: Project) -> None:
         (("-i", "inventory"), 0, "ok: ["),
         (("-i", "inventory", "--limit", "web1"), 0, "ok: [web1]"),
         (("-i", "inventory", "--limit", "web9"), 2, "no host matches 'stack' (--limit 'web9' leaves out web1)"),
+        (("-i", "inventory", "-e", "uninstall_delete_dta=x"), 2, "did you mean uninstall_delete_data?"),
         (("-i", "web9,"), 2, "no host matches 'stack' (inventory read: web9,; groups in it: all, ungrouped)"),
         (("-i", "empty"), 2, "groups in it: none with a host)"),
     ],

@@ -40,11 +40,48 @@ def test_a_shared_variable_is_described_by_the_role_of_its_name() -> None:
         ("mysql_pasword", "mysql_pasword is unknown: did you mean mysql_password?"),
         ("docker_engine_sorce", "docker_engine_sorce is unknown: did you mean docker_engine_source?"),
         ("redis_zzzzzzzzzzzzzzzzz", "redis_zzzzzzzzzzzzzzzzz is unknown: role redis has no variable of that name."),
+        ("msyql_database", "msyql_database is not read by any role: did you mean mysql_database?"),
+        ("stak_name", "stak_name is not read by any role: did you mean stack_name?"),
         ("msql_database", "msql_database is not read by any role: did you mean mysql_database?"),
     ],
 )
 def test_a_misspelt_name_is_answered_with_the_nearest(name: str, expected: str) -> None:
     assert [problem.split(" (")[0] for problem in _input.unknown_variables([name], KNOWN)] == [expected]
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "count"),
+    [("a", "a", 0), ("djnago", "django", 1), ("djago", "django", 1), ("djanggo", "django", 1), ("django", "djenga", 2),
+     ("abcd", "badc", 2), ("abc", "xyz", 3), ("a", "abcdefgh", 3), ("", "ab", 2)],
+)  # fmt: skip
+def test_slips_are_counted(left: str, right: str, count: int) -> None:
+    assert _input.slips(left, right) == _input.slips(right, left) == count
+
+
+def test_two_slips_are_only_doubtful() -> None:
+    names = ["rddis_passwird", "slick_nume", "mysql_database", "mysqldatabase", "ansible_mysql", "mine_database"]
+    assert _input.unknown_variables(["rddis_passwird", "slick_nume"], KNOWN) == []
+    (doubt,) = _input.doubtful_variables(names, KNOWN)
+    assert doubt.startswith("rddis_passwird is not read by any role: if redis_password is meant, correct it")
+    assert _input.doubtful_variables(names, KNOWN, ["rddis_*"]) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("superuser_pasword", "superuser_password"),
+        ("superuser_name", "superuser_username"),
+        ("superuser_mail", "superuser_email"),
+        ("uninstall_delete_dta", "uninstall_delete_data"),
+        ("unistall_delete_data", "uninstall_delete_data"),
+        ("status_fromat", "status_format"),
+        ("barehost_host", "barehost_hosts"),
+    ],
+)
+def test_a_misspelt_name_of_a_playbook_is_answered_with_the_nearest(name: str, near: str) -> None:
+    (problem,) = _input.playbook_variable_problems([name, near, "status_code", "my_password", "superuser"])
+    assert problem.startswith(f"{name} is not read by any playbook: did you mean {near}?")
+    assert _input.playbook_variable_problems([name], [name]) == []
 
 
 @pytest.mark.parametrize(
@@ -185,7 +222,7 @@ def test_a_host_that_does_not_take_part_does_not_count() -> None:
 
 def test_the_summary_counts() -> None:
     assert _input.summary(["a"]).startswith("1 problem with the inventory")
-    assert _input.summary(["a", "b"]) == "2 problems with the inventory, nothing was changed: a; b"
+    assert _input.summary(["a", "b"]) == "2 problems with the inventory, nothing was changed:\n- a\n- b"
 
 
 def test_long_values_are_cut() -> None:

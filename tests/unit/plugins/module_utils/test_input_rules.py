@@ -4,16 +4,15 @@
 
 from __future__ import annotations
 
+import re
 import string
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible_collections.barehost.django.plugins.module_utils import _input_rules as rules
 from hypothesis import given
 from hypothesis import strategies as st
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 GOOD_KEY = "aZ3kQ9wE7rT1yU5iO2pL8mN4bV6cX0sD-fG_hJ=kA+qW.eR(tY)"
 
@@ -187,3 +186,74 @@ def test_what_the_env_file_cannot_carry_is_refused_by_name(env: dict[str, Any], 
 
 def test_ordinary_environment_values_pass() -> None:
     assert rules.rule_problems({"django_env": {"A": "p$ab 'x' \"y\" \\ ñ", "B": 3, "C": True}}) == []
+
+
+@pytest.mark.parametrize(
+    ("key", "part"),
+    [("short", "5 characters"), ("", "0 characters"), ("changeme" * 10, "placeholder"), (7, "1 characters")],
+)
+def test_a_key_among_the_applications_own_variables_keeps_the_same_rules(key: object, part: str) -> None:
+    (problem,) = rules.rule_problems({"django_env": {"SECRET_KEY": key}})
+    assert problem.startswith("django_env.SECRET_KEY ")
+    assert part in problem
+    assert rules.rule_problems({"django_env": {"SECRET_KEY": GOOD_KEY}}) == []
+
+
+@pytest.mark.parametrize("debug", [True, "True", "1", 1, "on", " yes "])
+def test_debug_among_the_applications_own_variables_keeps_the_same_rule(debug: object) -> None:
+    (problem,) = rules.rule_problems({"django_env": {"DEBUG": debug}})
+    assert problem.startswith("django_env.DEBUG is on in a production inventory")
+    assert rules.rule_problems({"django_env": {"DEBUG": debug}, "stack_environment": "development"}) == []
+    assert rules.rule_problems({"django_env": {"DEBUG": "False"}}) == []
+
+
+@pytest.mark.parametrize(
+    ("processes", "problem"),
+    [
+        ({"ticker": "python tick.py"}, "django_processes.ticker must be a list of words, not 'python tick.py'"),
+        ({"ticker": []}, "django_processes.ticker must be a list of words, not an empty list"),
+        ({"ticker": None}, "django_processes.ticker must be a list of words, not nothing"),
+        ({"ticker": ["python", ["x"]]}, "django_processes.ticker holds something that is no word"),
+        ({"ticker": ["python", True]}, "django_processes.ticker holds something that is no word"),
+        ({"Ticker": ["x"]}, "django_processes.Ticker: a process is named with"),
+        ({"my ticker": ["x"]}, "django_processes.my ticker: a process is named with"),
+        ({1: ["x"]}, "django_processes.1: a process is named with"),
+        ({"web": ["x"]}, "django_processes.web has the name of a service that the stack uses itself"),
+        ({"redis": ["x"]}, "django_processes.redis has the name of a service that the stack uses itself"),
+    ],
+)
+def test_a_process_that_cannot_be_a_service_is_refused_by_name(processes: dict[Any, Any], problem: str) -> None:
+    (seen,) = rules.rule_problems({"django_processes": processes})
+    assert seen.startswith(problem)
+
+
+def test_all_processes_are_judged_at_once() -> None:
+    assert len(rules.rule_problems({"django_processes": {"web": [], "A": "x"}})) == 4
+    assert rules.rule_problems({"django_processes": {"ticker-2_b": ["sleep", 600, 1.5]}}) == []
+
+
+def test_the_services_of_our_own_are_those_of_the_roles() -> None:
+    """A role that gets a service and is forgotten here would let a process take its name."""
+    root = Path(__file__).resolve().parents[4]
+    text = "".join(path.read_text() for path in root.glob("roles/*/vars/main.yml"))
+    blocks = re.findall(r"^\w+_stack_services:(.*?)(?=^\w|\Z)", text, re.MULTILINE | re.DOTALL)
+    names = {name for block in blocks for name in re.findall(r"^  (\w+):$|\{'(\w+)':", block, re.MULTILINE)}
+    assert {name for pair in names for name in pair if name} == set(rules.OWN_SERVICES)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "problem"),
+    [
+        ({"mysqll": {}}, "stack_service_overrides.mysqll: mysqll is no service; did you mean mysql?"),
+        ({"tickr": {}}, "stack_service_overrides.tickr: tickr is no service; did you mean ticker?"),
+        ({"zzz": {}}, "stack_service_overrides.zzz: zzz is no service; known are beat, "),
+        ({"mysql": 5}, "stack_service_overrides.mysql must be a dictionary, not 5"),
+        ({"mysql": {"memroy_mb": 5}}, "stack_service_overrides.mysql.memroy_mb is unknown: did you mean memory_mb?"),
+    ],
+)
+def test_an_override_of_nothing_is_refused_by_name(overrides: dict[str, Any], problem: str) -> None:
+    values = {"django_processes": {"ticker": ["x"]}, "stack_extra_services": {"search": {}}}
+    (seen,) = rules.rule_problems({**values, "stack_service_overrides": overrides})
+    assert seen.startswith(problem)
+    good = {"mysql": {"memory_mb": 5}, "ticker": {}, "search": {}}
+    assert rules.rule_problems({**values, "stack_service_overrides": good}) == []

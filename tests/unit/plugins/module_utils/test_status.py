@@ -67,9 +67,9 @@ def test_a_stack_that_serves_is_one_screen() -> None:
             "  release  0123456789ab, git abc1234, 2026-11-24T03:00:00Z, demo/app:0123456789ab",
             "  ports    80 (demo-nginx-1)",
             "",
-            "  service  state    health   restarts  started              image",
-            "  mysql    running  healthy  0         2026-11-24T03:00:00  mysql:9.7",
-            "  worker   running  -        0         2026-11-24T03:00:00  demo/app:0123456789ab",
+            "  service  state    health   restarts  started               image",
+            "  mysql    running  healthy  0         2026-11-24T03:00:00Z  mysql:9.7",
+            "  worker   running  -        0         2026-11-24T03:00:00Z  demo/app:0123456789ab",
         ]
     )
 
@@ -91,8 +91,28 @@ def test_hosts_without_stack_engine_or_answer() -> None:
     }
     text = _status.render_text({"a": bare, "b": no_stack, "c": None})
     assert "a: absent - no Docker engine answers" in text
-    assert "b: absent - no stack in /opt/demo" in text
+    assert "b: absent - no stack in /opt/demo: run barehost.django.site first" in text
     assert "c: unreachable - nothing is known about it: it did not answer" in text
+
+
+def test_what_never_started_and_what_is_missing_say_so() -> None:
+    info = changed(worker={"state": "created", "health": "", "started": "", "restarts": 0})
+    info["stack"]["services"]["mysql"] = {"state": "missing"}
+    rows = [line.split() for line in _status.render_text({"web1": info}).splitlines()[-2:]]
+    assert rows == [
+        ["mysql", "missing", "-", "0", "-", "-"],
+        ["worker", "created", "-", "0", "-", "demo/app:0123456789ab"],
+    ]
+
+
+def test_the_settings_of_the_engine_are_an_object_in_the_document() -> None:
+    def settings(text: str) -> Any:
+        info = {**INFO, "engine": {**INFO["engine"], "daemon_json": text}}
+        return json.loads(_status.render_json({"web1": info}))["hosts"]["web1"]["engine"]["daemon_json"]
+
+    assert settings('{"live-restore": true}') == {"live-restore": True}
+    assert settings("") == {}
+    assert settings("{broken") == "{broken"
 
 
 def test_a_stack_without_release_needs_attention() -> None:

@@ -58,6 +58,16 @@ def test_the_step_follows_from_what_is_there(found: tuple[dict[str, Any], ...], 
     assert step.action == action
 
 
+@pytest.mark.parametrize(("status", "action"), [("running", "restart"), ("exited", "start")])
+def test_only_what_runs_is_restarted_for_its_health(status: str, action: str) -> None:
+    state = {"Status": status, "Health": {"Status": "unhealthy", "Log": []}}
+    found = container(state=state)
+    found["Config"]["Labels"][_up.TIER_LABEL] = "app"
+    (step,) = _up.plan(["web"], snapshot(found))
+    assert step.action == action
+    assert ("unhealthy" in step.reason) is (status == "running")
+
+
 def test_an_image_that_is_gone_means_recreate() -> None:
     (step,) = _up.plan(["web"], snapshot(container(), image_ids={}))
     assert step.action == "recreate"
@@ -128,6 +138,19 @@ def test_a_container_that_cannot_become_ready_fails_at_once_with_its_log(moment:
     with pytest.raises(_up.UpError, match=message) as caught:
         engine(FakeEngine([moment])).wait(["web"], 600, settle=["web"])
     assert "ModuleNotFoundError: No module named 'shop'" in str(caught.value)
+
+
+def test_the_log_is_searched_for_the_cause() -> None:
+    cause = "Traceback (most recent call last):\n  File\nKeyError: 'PAYMENT_KEY'\n"
+    calls = []
+
+    def run(argv: list[str]) -> tuple[int, str, str]:
+        calls.append(argv)
+        return 0, "", cause + "later\n" * 60
+
+    (item,) = _compose.parse_containers(json.dumps([container()]))
+    assert "KeyError: 'PAYMENT_KEY'" in _up.Engine(run, "/opt/shop", [], "shop").logs(item)
+    assert calls == [["docker", "logs", "--tail", "200", "web-1"]]
 
 
 def test_an_old_restart_is_not_held_against_a_container_that_was_not_touched() -> None:

@@ -10,8 +10,9 @@ import stat
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from ansible.module_utils import basic
 from ansible_collections.barehost.django.plugins.modules import stack_secrets
-from support.modules import run
+from support.modules import Engine, run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -159,7 +160,7 @@ def test_files_of_somebody_else_are_taken_back(folder: Path) -> None:
     [
         ({"../a": {}}, "the name '../a' is none"),
         ({"a-b": {}}, "the name 'a-b' is none"),
-        ({"a": "hunter2"}, "a: expected a mapping with alphabet, length, value"),
+        ({"a": "hunter2"}, "a: expected a mapping with alphabet, copies, length, value, volume"),
         ({"a": {"valeu": "hunter2"}}, "a: expected a mapping"),
         ({"a": {"value": 12345678}}, "a: the value is a int and not text: put it in quotes"),
         ({"a": {"value": "hunter2\n"}}, "a: the value holds the control character U+000A (character 8): remove it"),
@@ -193,3 +194,109 @@ def test_and_what_is_above_it(tmp_path: Path) -> None:
 def test_a_file_in_the_place_of_the_directory(tmp_path: Path) -> None:
     (tmp_path / "secrets").write_text("")
     assert ensure(tmp_path / "secrets", {"a": {}})["failed"] is True
+
+
+VOLUMES = ("docker", "volume", "ls")
+SPEC = {
+    "volume": "mysql",
+    "copies": [
+        {"file": "mysql/secrets/client.cnf", "form": "option", "key": "password"},
+        {"file": ".env", "form": "dotenv", "key": "DB_PASSWORD"},
+    ],
+}
+
+
+def with_volume(folder: Path, volumes: str = "shop_mysql\n", *, check: bool = False, value: str = "") -> dict[str, Any]:
+    """Ensure a protected secret on a host that has these volumes."""
+    arguments = {
+        "dir": str(folder),
+        "secrets": {"mysql_password": {"value": value, **SPEC}},
+        "refuse_change": ["mysql_password"],
+        "project": "shop",
+    }
+    return run(stack_secrets.main, arguments, Engine().on(*VOLUMES, reply=(0, volumes, "")), check=check)
+
+
+def render_copies(folder: Path) -> None:
+    (folder.parent / "mysql" / "secrets").mkdir(parents=True)
+    client = '[client]\nuser = "shop"\npassword = "a\\"b\\\\c"\n'
+    (folder.parent / "mysql" / "secrets" / "client.cnf").write_text(client)
+    (folder.parent / ".env").write_text("DB_NAME='shop'\nDB_PASSWORD='of-the-env-file'\n")
+
+
+@pytest.mark.parametrize("content", [None, "", "\n"])
+def test_a_lost_secret_is_read_back_from_where_it_was_rendered(
+    folder: Path, content: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warnings: list[str] = []
+    monkeypatch.setattr(basic.AnsibleModule, "warn", lambda _module, text: warnings.append(text))
+    render_copies(folder)
+    if content is not None:
+        folder.mkdir(mode=0o700)
+        (folder / "mysql_password").write_text(content)
+    seen = with_volume(folder, check=True)
+    assert (seen["changed"], seen["restored"], seen["ephemeral"]) == (True, ["mysql_password"], [])
+    result = with_volume(folder)
+    assert (result["changed"], result["restored"], result["created"]) == (True, ["mysql_password"], [])
+    assert result["values"] == {"mysql_password": 'a"b\\c'}
+    assert (folder / "mysql_password").read_text() == 'a"b\\c'
+    # One of the dry run, one of the real one.
+    assert warnings == 2 * [
+        f"{folder}/mysql_password was missing or empty: restored from {folder.parent}/mysql/secrets/client.cnf"
+    ]
+    assert 'a"b' not in json.dumps(result["diff"])
+    assert with_volume(folder)["changed"] is False
+
+
+def test_the_environment_file_is_the_second_place_to_look(folder: Path) -> None:
+    render_copies(folder)
+    (folder.parent / "mysql" / "secrets" / "client.cnf").unlink()
+    assert with_volume(folder)["values"] == {"mysql_password": "of-the-env-file"}
+
+
+@pytest.mark.parametrize("content", [None, "", "\n"])
+def test_a_lost_secret_of_data_that_is_there_is_never_made_anew(folder: Path, content: str | None) -> None:
+    if content is not None:
+        folder.mkdir(mode=0o700)
+        (folder / "mysql_password").write_text(content)
+    for check in (True, False):
+        result = with_volume(folder, check=check)
+        assert result["failed"] is True
+        assert f"{folder}/mysql_password is missing or empty" in result["msg"]
+        assert "from a backup" in result["msg"]
+        assert "remove" not in result["msg"]
+    assert (folder / "mysql_password").exists() is (content is not None)
+    assert with_volume(folder, value="the-one-from-the-backup")["values"] == {
+        "mysql_password": "the-one-from-the-backup"
+    }
+
+
+def test_without_data_a_secret_is_made(folder: Path) -> None:
+    assert with_volume(folder, "other_mysql\nshop_mysql_old\n")["created"] == ["mysql_password"]
+
+
+def test_an_engine_that_does_not_answer_is_no_proof_that_there_is_no_data(folder: Path) -> None:
+    (folder.parent / "compose.yaml").write_text("name: shop\n")
+    arguments = {"dir": str(folder), "secrets": {"a": {"volume": "mysql"}}, "refuse_change": ["a"], "project": "shop"}
+    assert run(stack_secrets.main, arguments, Engine().on(*VOLUMES, reply=(1, "", "")))["failed"] is True
+    assert run(stack_secrets.main, arguments, Engine(missing=("docker",)))["failed"] is True
+    (folder.parent / "compose.yaml").unlink()
+    assert run(stack_secrets.main, arguments, Engine(missing=("docker",)))["created"] == ["a"]
+
+
+def test_another_given_value_than_the_copy_is_refused(folder: Path) -> None:
+    render_copies(folder)
+    result = with_volume(folder, value="hunter2")
+    assert result["failed"] is True
+    assert f"write the right one into {folder}/mysql_password" in result["msg"]
+    assert "hunter2" not in json.dumps(result)
+    assert not folder.exists()
+    assert with_volume(folder, value='a"b\\c')["restored"] == ["mysql_password"]
+
+
+def test_nobody_is_told_to_throw_away_a_damaged_secret_of_data(folder: Path) -> None:
+    folder.mkdir(mode=0o700)
+    (folder / "mysql_password").write_bytes(b"\xff")
+    message = with_volume(folder)["msg"]
+    assert "restore it from a backup" in message
+    assert "remove" not in message

@@ -24,11 +24,14 @@ NEAR_CUTOFF = 0.6
 # What the playbooks themselves read, with prefixes that are no role's.
 PLAYBOOK_VARIABLES = (
     "barehost_hosts",
+    "release_id",
+    "release_serial",
     "status_format",
     "superuser_email",
     "superuser_password",
     "superuser_username",
     "uninstall_delete_data",
+    "unlock_force",
 )
 PLAYBOOK_CUTOFF = 0.8
 # A slip of one letter is refused. Two letters may as well make somebody's own name (stage_dir, stack_dir): such a name is

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Callable, Protocol
 
 from ansible_collections.barehost.django.plugins.module_utils._edge import Route
 from ansible_collections.barehost.django.plugins.module_utils._up import SETTLE_SECONDS, UpError
+from ansible_collections.barehost.django.plugins.module_utils._wait import Check
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -68,19 +69,6 @@ TRANSITIONS = (
     Transition("settle", State.COMMITTED, State.SETTLED),
     Transition("retire", State.SETTLED, State.RETIRED),
 )
-
-
-@dataclass(frozen=True)
-class Check:
-    """A container that is waited for, and what it takes to believe it."""
-
-    container: str
-    # Repeated inside of it until it succeeds.
-    command: tuple[str, ...] = ()
-    # Whether its health page is asked from outside: sooner than the engine, which asks every few seconds.
-    routed: bool = False
-    # Whether it has just been started; without any other proof it must survive its first seconds.
-    fresh: bool = False
 
 
 class Host(Protocol):

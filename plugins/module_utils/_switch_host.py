@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from ansible_collections.barehost.django.plugins.module_utils._switch import Check
+    from ansible_collections.barehost.django.plugins.module_utils._wait import Check
 
 LOAD_SECONDS = 15.0
 FAST_POLL_SECONDS = 0.1

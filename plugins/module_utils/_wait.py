@@ -19,9 +19,21 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ansible_collections.barehost.django.plugins.module_utils._compose import Container
-    from ansible_collections.barehost.django.plugins.module_utils._switch import Check
 
 POLL_SECONDS = 0.2
+
+
+@dataclass(frozen=True)
+class Check:
+    """A container that is waited for, and what it takes to believe it."""
+
+    container: str
+    # Repeated inside of it until it succeeds.
+    command: tuple[str, ...] = ()
+    # Whether its health page is asked from outside: sooner than the engine, which asks every few seconds.
+    routed: bool = False
+    # Whether it has just been started; without any other proof it must survive its first seconds.
+    fresh: bool = False
 
 
 @dataclass(frozen=True)

@@ -50,6 +50,8 @@ MAGIC = frozenset(
         "ansible_host",
         "ansible_facts",
         "ansible_failed_result",
+        "ansible_failed_task",
+        "ansible_play_hosts_all",
         "group_names",
         "groups",
         "hostvars",

@@ -14,6 +14,8 @@ from ansible_collections.barehost.django.plugins.module_utils import _edge, _rol
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from ansible_collections.barehost.django.plugins.module_utils import _wait
+
 OLD, NEW = _edge.Route("web-old", 8000), _edge.Route("web-new", 8000)
 WEB = _rollover.Service("web", beside=True, routed=True)
 WORKER = _rollover.Service("worker", beside=True, ready=("ping",))
@@ -73,7 +75,7 @@ class FakeHost:
         assert not set(ids) & self.running, "what runs is not removed"
         self.existing -= set(ids)
 
-    def wait(self, checks: Sequence[_switch.Check], timeout: float) -> None:
+    def wait(self, checks: Sequence[_wait.Check], timeout: float) -> None:
         for check in checks:
             if check.command:
                 self._called("ready", (check.container, list(check.command)))

@@ -101,6 +101,9 @@ class Host(Protocol):
     def set_route(self, route: Route) -> None:
         """Write where requests go, let the edge test and load it, and wait until it has; only write it where none runs."""
 
+    def addresses(self, ids: Sequence[str]) -> tuple[str, ...]:
+        """Return the addresses at which the edge reaches containers."""
+
     def edge_workers(self) -> frozenset[Worker]:
         """Return the processes of the edge that take requests; none where it does not run."""
 
@@ -260,14 +263,14 @@ class Switch:
         self.facts["handed_over_at"] = self.host.now()
 
     def route(self) -> None:
-        """Send requests to the new containers, and to the old ones only where those cannot be reached."""
+        """Send requests to the new containers."""
         wanted = self.target.route
         if not wanted.alias or not self._route_needed():
             return
         self.workers_before = self.host.edge_workers()
-        backup = self.old_route.alias if self.old_route.alias != wanted.alias else self.old_route.backup
         self.routed = True
-        self.host.set_route(Route(wanted.alias, wanted.port, backup))
+        new = [name for work in self.target.works if work.service.routed for name in self._new(work)]
+        self.host.set_route(Route(wanted.alias, wanted.port, self.host.addresses(new)))
 
     def probe(self) -> None:
         """Ask the new release through the edge, as a user would."""
@@ -297,7 +300,7 @@ class Switch:
         self.host.commit()
 
     def settle(self) -> None:
-        """Forget the old containers as a second choice: their name is about to go."""
+        """Keep the name alone, which is known by now: an address may be another container's after a restart."""
         if self.routed:
             self.host.set_route(Route(self.target.route.alias, self.target.route.port))
 
@@ -346,8 +349,11 @@ class Switch:
         if not self.routed:
             return
         self.workers_before = self.host.edge_workers()
-        self.host.set_route(self.old_route)
+        old = [name for work in self.target.works if work.service.routed for name in work.old_running]
+        route = self.old_route
+        self.host.set_route(Route(route.alias, route.port, self.host.addresses(old)))
         self.drain()
+        self.host.set_route(Route(route.alias, route.port))
 
     # -- questions -----------------------------------------------------------------------------------------------
 

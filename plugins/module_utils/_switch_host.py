@@ -158,6 +158,17 @@ class SwitchHost:
                 raise _up.UpError(f"{self.edge.service} did not load its new route within {LOAD_SECONDS:g} s")
             self.sleep(FAST_POLL_SECONDS)
 
+    def addresses(self, ids: Sequence[str]) -> tuple[str, ...]:
+        """Return the addresses of containers in the edge's own network."""
+        edge = self.edge_container()
+        if edge is None:
+            return ()
+        found = [c for c in self.containers() if c.id in ids]
+        return tuple(
+            next((c.addresses[name] for name in sorted(edge.addresses) if c.addresses.get(name)), c.address)
+            for c in found
+        )
+
     def edge_workers(self) -> frozenset[_edge.Worker]:
         """Return the edge's worker processes."""
         container = self.edge_container()

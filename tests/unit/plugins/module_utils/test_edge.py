@@ -15,7 +15,7 @@ from ansible_collections.barehost.django.plugins.module_utils import _edge
 if TYPE_CHECKING:
     from pathlib import Path
 
-ROUTES = [_edge.Route("web-0a1b", 8000), _edge.Route("web-0a1b", 8080, "web-9f8e"), _edge.Route()]
+ROUTES = [_edge.Route("web-0a1b", 8000), _edge.Route("web-0a1b", 8080, ("192.0.2.7", "192.0.2.8")), _edge.Route()]
 
 
 @pytest.mark.parametrize("route", ROUTES)

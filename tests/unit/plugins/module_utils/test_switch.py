@@ -91,6 +91,9 @@ class FakeHost:
         self.generation += 1
         self._called("set_route", route)
 
+    def addresses(self, ids: Sequence[str]) -> tuple[str, ...]:
+        return tuple(f"192.0.2.{len(name)}" for name in ids)
+
     def edge_workers(self) -> frozenset[_edge.Worker]:
         return frozenset({_edge.Worker(self.generation, "0")}) if self.edge else frozenset()
 
@@ -168,7 +171,7 @@ def test_the_old_ones_end_last_and_never_before_the_edge_has_drained() -> None:
     names = [name for name, _ in events]
     web_stopped = events.index(("stop", ["web-1"]))
     assert names.index("probe") < names.index("alive") < names.index("commit") < web_stopped
-    assert events.index(("set_route", _edge.Route("web-new", 8000, "web-old"))) < names.index("probe")
+    assert events.index(("set_route", _edge.Route("web-new", 8000, ("192.0.2.9",)))) < names.index("probe")
     assert events.index(("set_route", NEW)) < web_stopped
 
 

@@ -5,20 +5,21 @@
 from __future__ import annotations
 
 import http.client
-import json
-import os
-import shutil
-import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+ROOT = Path(__file__).resolve().parents[3]
+sys.path.insert(0, str(ROOT))
+
+from tests import playbooks  # noqa: E402 - below the root, which is not in the path before
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-ROOT = Path(__file__).resolve().parents[3]
 INVENTORY = ROOT / "molecule" / "default" / "inventory"
 HOST = "default"
 HTTP_PORT = 8090
@@ -31,6 +32,12 @@ def root(host: Any) -> Iterator[Any]:
     """Return the host as root sees it."""
     with host.sudo():
         yield host
+
+
+def container_of(root: Any, service: str, project: str = "app") -> str:
+    """Return the name of a service's container, empty where there is none: each release counts its containers on."""
+    labels = f"label=com.docker.compose.project={project} --filter label=com.docker.compose.service={service}"
+    return str(root.check_output(f"docker ps --all --filter {labels} --format '{{{{.Names}}}}'"))
 
 
 @dataclass(frozen=True)
@@ -50,56 +57,12 @@ def request(path: str, *, method: str = "GET", port: int = HTTP_PORT, **options:
     return Answer(answer.status, answer.headers, answer.read())
 
 
-@dataclass(frozen=True)
-class PlaybookRun:
-    """How a playbook ended on the host."""
-
-    code: int
-    output: str
-    tasks: dict[str, dict[str, Any]]
-    stats: dict[str, int]
-
-    @property
-    def changed(self) -> list[str]:
-        """Return the names of the tasks that changed something."""
-        return [name for name, result in self.tasks.items() if result.get("changed")]
-
-    @property
-    def message(self) -> str:
-        """Return why the run failed."""
-        failures = [result.get("msg", "") for result in self.tasks.values() if result.get("failed")]
-        return " ".join(str(item) for item in failures) or self.output
-
-
-def read_tasks(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Map the name of each task, without its role's, to its result on the host."""
-    found: dict[str, dict[str, Any]] = {}
-    for play in document["plays"]:
-        for task in play["tasks"]:
-            for result in task["hosts"].values():
-                found[task["task"]["name"].rsplit(" : ", 1)[-1]] = result
-    return found
-
-
-def run_playbook(name: str, *options: str, inventory: Path = INVENTORY) -> PlaybookRun:
-    """Run one of our playbooks by its full name, and read what it did from Ansible's own JSON."""
-    program = shutil.which("ansible-playbook") or "ansible-playbook"
-    env = {
-        **os.environ,
-        "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
-        "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
-        "ANSIBLE_FORCE_COLOR": "0",
-    }
-    argv = [program, "-i", str(inventory), f"barehost.django.{name}", *options]
-    done = subprocess.run(argv, cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=900)
-    start = done.stdout.find("{\n")
-    document = json.loads(done.stdout[start:]) if start >= 0 else {"plays": [], "stats": {}}
-    return PlaybookRun(
-        done.returncode, done.stdout + done.stderr, read_tasks(document), document["stats"].get(HOST, {})
-    )
+def run_playbook(name: str, *options: str, inventory: Path = INVENTORY) -> playbooks.PlaybookRun:
+    """Run one of our playbooks on this scenario's host."""
+    return playbooks.run(name, *options, inventory=inventory, host=HOST)
 
 
 @pytest.fixture(scope="session")
-def playbook() -> Callable[..., PlaybookRun]:
+def playbook() -> Callable[..., playbooks.PlaybookRun]:
     """Return the function that runs a playbook."""
     return run_playbook

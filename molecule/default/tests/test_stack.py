@@ -8,7 +8,7 @@ import json
 from typing import Any
 
 import pytest
-from conftest import STACK_DIR
+from conftest import STACK_DIR, container_of
 
 SERVICES = ("mysql", "redis", "web", "worker", "beat", "nginx")
 
@@ -44,16 +44,15 @@ def test_nginx_does_not_reach_the_databases(root: Any, containers: dict[str, Any
     networks = {name: set(item["NetworkSettings"]["Networks"]) for name, item in containers.items()}
     assert not networks["nginx"] & (networks["mysql"] | networks["redis"])
     assert root.run("docker exec app-nginx-1 getent hosts mysql").rc != 0
-    assert (
-        root.run("docker exec app-web-1 python -c \"import socket; socket.create_connection(('mysql', 3306), 3)\"").rc
-        == 0
-    )
+    connect = "python -c \"import socket; socket.create_connection(('mysql', 3306), 3)\""
+    assert root.run(f"docker exec {container_of(root, 'web')} {connect}").rc == 0
 
 
 def test_the_application_is_not_root_and_has_no_compiler(root: Any) -> None:
-    assert root.check_output("docker exec app-web-1 id -u") != "0"
+    web = container_of(root, "web")
+    assert root.check_output(f"docker exec {web} id -u") != "0"
     for program in ("cc", "gcc", "g++", "make"):
-        assert root.run(f"docker exec app-web-1 sh -c 'command -v {program}'").rc != 0, program
+        assert root.run(f"docker exec {web} sh -c 'command -v {program}'").rc != 0, program
 
 
 @pytest.mark.parametrize(

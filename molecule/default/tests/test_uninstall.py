@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from conftest import STACK_DIR, request
+from conftest import STACK_DIR, container_of, request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,10 +23,11 @@ def test_data_of_a_stack_that_is_not_named_is_not_deleted(root: Any, playbook: C
 
 
 def test_a_dry_run_takes_nothing_down(root: Any, playbook: Callable[..., Any]) -> None:
+    beat = container_of(root, "beat")
     run = playbook("uninstall", "--check", "--diff")
     assert run.code == 0, run.output
     assert run.changed
-    assert "Would remove: containers app-beat-1, " in run.output
+    assert f"Would remove: containers {beat}, " in run.output
     assert "app_mysql, app_redis" in run.output
     assert len(root.check_output(COUNT).split()) == 6
     assert request("/health/").status == 200

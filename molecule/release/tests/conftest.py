@@ -1,0 +1,142 @@
+# Copyright: (c) 2026, The barehost authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Releases of a project that is made to be watched: its versions, the runs, what the host looks like afterwards."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+sys.path.insert(0, str(ROOT))
+
+from tests import playbooks  # noqa: E402 - below the root, which is not in the path before
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SCENARIO = ROOT / "molecule" / "release"
+INVENTORY = SCENARIO / "inventory"
+PORTS = {"release": 8110, "twin": 8120}
+STACK_DIR = "/opt/app"
+VERSIONS = ROOT / ".state" / "release"
+
+
+def version(name: str, *variants: str) -> Path:
+    """Make a version of the project: its style sheet says its name, and each variant changes what it changes."""
+    folder = VERSIONS / name
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(SCENARIO / "project", folder)
+    for variant in variants:
+        shutil.copytree(SCENARIO / "variants" / variant, folder, dirs_exist_ok=True)
+    with (folder / "static" / "site" / "site.css").open("a") as file:
+        file.write(f"/* {name} */\n")
+    return folder
+
+
+def deploy(source: Path, *options: str, hosts: str = "release", playbook: str = "deploy") -> playbooks.PlaybookRun:
+    """Deploy a version."""
+    arguments = ["--limit", hosts, "-e", f"django_source_path={source}", *options]
+    return playbooks.run(playbook, *arguments, inventory=INVENTORY, host=hosts.partition(",")[0])
+
+
+def start(source: Path, *options: str) -> subprocess.Popen[str]:
+    """Start a deploy, and do not wait for it."""
+    arguments = ["--limit", "release", "-e", f"django_source_path={source}", *options]
+    argv, env = playbooks.command("deploy", *arguments, inventory=INVENTORY)
+    return subprocess.Popen(
+        argv, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+
+
+def ask(path: str, host: str = "release") -> Any:
+    """Return the JSON at a path of the site."""
+    connection = http.client.HTTPConnection("127.0.0.1", PORTS[host], timeout=20)
+    connection.request("GET", path, headers={"Host": "localhost"})
+    return json.loads(connection.getresponse().read())
+
+
+def serving(host: str = "release") -> str:
+    """Return the id of the release that answers."""
+    return str(ask("/health/", host)["release"])
+
+
+@dataclass(frozen=True)
+class Host:
+    """The test host as root sees it; it is looked at from outside, so that a reboot does not matter."""
+
+    name: str = "release"
+
+    def run(self, command: str) -> str:
+        """Run a shell command."""
+        argv = ["docker", "exec", f"barehost-{self.name}", "sh", "-c", command]
+        return subprocess.run(argv, capture_output=True, text=True, check=True).stdout.strip()
+
+    def containers(self) -> dict[str, list[str]]:
+        """Map each service to the names and states of its containers, stopped ones included."""
+        listing = self.run(
+            'docker ps --all --format "{{.Label \\"com.docker.compose.service\\"}} {{.Names}} {{.State}}"'
+        )
+        found: dict[str, list[str]] = {}
+        for line in listing.splitlines():
+            service, name, state = line.split()
+            found.setdefault(service, []).append(f"{name} {state}")
+        return found
+
+    def is_clean(self) -> bool:
+        """Whether each service has exactly one container, which runs, and nothing of a one-shot is left."""
+        found = self.containers()
+        expected = {"beat", "mysql", "nginx", "redis", "web", "worker"}
+        return set(found) == expected and all(
+            len(names) == 1 and names[0].endswith(" running") for names in found.values()
+        )
+
+    def record(self, release: str = "current") -> dict[str, Any]:
+        """Return the record of a release."""
+        name = release if release == "current" else f"{release}.json"
+        found: dict[str, Any] = json.loads(self.run(f"cat {STACK_DIR}/releases/{name}"))
+        return found
+
+    def wait_for_step(self, *steps: str, seconds: float = 120) -> str:
+        """Wait until a record says that a release is in one of these steps."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            text = self.run(f"grep -h step {STACK_DIR}/releases/*.json || true")
+            for step in steps:
+                if f'"step": "{step}"' in text:
+                    return step
+            time.sleep(0.1)
+        pytest.fail(f"no release came to step {' or '.join(steps)} within {seconds:g} s")
+
+
+@pytest.fixture(scope="session")
+def machine() -> Host:
+    """Return the host."""
+    return Host()
+
+
+@pytest.fixture(scope="session")
+def base() -> Path:
+    """Return a good version, which serves whenever a test begins that asks for it."""
+    source = version("base", "additive", "data")
+    assert deploy(source).code == 0
+    return source
+
+
+@pytest.fixture
+def runner() -> Callable[..., playbooks.PlaybookRun]:
+    """Return the function that runs a playbook on the first host."""
+
+    def run(name: str, *options: str) -> playbooks.PlaybookRun:
+        return playbooks.run(name, "--limit", "release", *options, inventory=INVENTORY, host="release")
+
+    return run

@@ -1,0 +1,171 @@
+# Copyright: (c) 2026, The barehost authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a broken version, a hook and a second host do to a deploy."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from conftest import INVENTORY, STACK_DIR, VERSIONS, Host, deploy, serving, version
+
+from tests import playbooks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+BROKEN_TWIN = {"all": {"hosts": {"twin": {"django_command": ["gunicorn", "no.such:application"]}}}}
+
+
+@pytest.fixture(scope="module")
+def twins(base: Path) -> Path:
+    """Return a version that both hosts serve."""
+    run = deploy(base, hosts="release,twin")
+    assert run.code == 0, run.message
+    return base
+
+
+@pytest.fixture(scope="module")
+def broken_twin() -> str:
+    """Return an inventory in which the second host cannot start any release."""
+    file = VERSIONS / "broken_twin.json"
+    file.write_text(json.dumps(BROKEN_TWIN))
+    return str(file)
+
+
+def verdicts(run: playbooks.PlaybookRun) -> dict[str, str]:
+    """Map each host to the verdict that the run gave to whoever called it."""
+    document = json.loads(run.output[run.output.find("{\n") : run.output.rfind("}") + 1])
+    stats = document["global_custom_stats"]["barehost"]
+    return {name: result["verdict"] for name, result in stats.items()}
+
+
+def test_all_hosts_or_none(twins: Path, broken_twin: str) -> None:
+    assert twins.exists()
+    before = (serving(), serving("twin"))
+    run = deploy(version("all-or-none", "additive", "data"), "-i", broken_twin, hosts="release,twin")
+    assert run.code != 0
+    assert (serving(), serving("twin")) == before
+    assert verdicts(run) == {"release": "returned", "twin": "failed"}
+    assert Host().is_clean()
+    assert Host("twin").is_clean()
+
+
+def test_later_batches_are_left_alone_and_earlier_ones_come_back(twins: Path, broken_twin: str) -> None:
+    assert twins.exists()
+    before = (serving(), serving("twin"))
+    source = version("batches", "additive", "data")
+    run = deploy(source, "-i", broken_twin, "-e", "release_serial=1", hosts="release,twin")
+    assert run.code != 0
+    assert verdicts(run) == {"release": "returned", "twin": "failed"}
+    assert (serving(), serving("twin")) == before
+
+
+def test_each_host_by_itself_where_that_is_asked_for(twins: Path, broken_twin: str) -> None:
+    assert twins.exists()
+    before = (serving(), serving("twin"))
+    source = version("by-itself", "additive", "data")
+    run = deploy(source, "-i", broken_twin, "-e", "release_on_failure=per_host", hosts="release,twin")
+    assert run.code != 0
+    assert verdicts(run) == {"release": "deployed", "twin": "failed"}
+    assert serving() != before[0]
+    assert serving("twin") == before[1]
+
+
+@pytest.mark.parametrize(
+    ("variant", "said"), [("crash", "service web failed"), ("bad_worker", "service worker failed")]
+)
+def test_a_version_that_cannot_run_is_refused(base: Path, machine: Host, variant: str, said: str) -> None:
+    assert base.exists()
+    before = serving()
+    run = deploy(version(variant, "additive", "data", variant))
+    assert run.code != 0
+    assert said in run.message
+    assert f"release {before} serves on" in run.message
+    assert serving() == before
+    assert machine.is_clean(), machine.containers()
+
+
+def test_a_destructive_migration_is_refused_until_it_is_allowed(base: Path, machine: Host) -> None:
+    assert base.exists()
+    before = serving()
+    source = version("destructive", "additive", "data", "destructive")
+    for options in ([], ["--check"]):
+        run = deploy(source, *options)
+        if options and run.code == 0:
+            # Where its image is not there yet, its migrations are not known.
+            assert run.tasks["Plan the migrations"]["plan_known"] is False
+            continue
+        assert run.code != 0
+        assert "traffic.0004_remove_entry_agent" in run.message
+        assert "release_allow_destructive_migrations: true" in run.message
+    assert serving() == before
+    assert machine.is_clean()
+
+
+def test_hooks_run_where_they_should(base: Path, machine: Host) -> None:
+    assert base.exists()
+    hook = VERSIONS / "hook.yml"
+    hook.write_text(
+        "- name: Leave a trace\n"
+        "  ansible.builtin.command: sh -c \"echo {{ release_verdict.state | default('going') }} >> /root/hooks\"\n"
+        "  changed_when: true\n"
+    )
+    hooks = {f"release_hooks_{name}": [str(hook)] for name in ("before_migrate", "after_switch", "on_failure")}
+    machine.run("rm -f /root/hooks")
+    assert deploy(version("hooks", "additive", "data"), "-e", json.dumps(hooks)).code == 0
+    assert machine.run("cat /root/hooks").split() == ["going", "going"]
+    machine.run("rm -f /root/hooks")
+    assert deploy(version("hooks-failed", "additive", "data", "crash"), "-e", json.dumps(hooks)).code != 0
+    assert machine.run("cat /root/hooks").split() == ["going", "failed"]
+
+
+def test_a_release_whose_image_is_gone_is_not_gone_back_to(
+    base: Path, machine: Host, runner: Callable[..., Any]
+) -> None:
+    assert base.exists()
+    before = serving()
+    earlier = [name for name in machine.run(f"ls {STACK_DIR}/static").split() if len(name) == 12 and name != before]
+    machine.run(f"docker image rm app/app:{earlier[0]} || true")
+    run = runner("rollback", "-e", f"release_id={earlier[0]}", "-e", "release_allow_schema_mismatch=true")
+    assert run.code != 0
+    assert "is not on the host any more" in run.message or "has never served here" in run.message
+    assert run.changed == []
+    assert serving() == before
+
+
+def test_no_more_releases_are_kept_than_asked_for(base: Path, machine: Host) -> None:
+    assert base.exists()
+    assert deploy(version("kept", "additive", "data"), "-e", "release_keep=2").code == 0
+    images = machine.run('docker image ls --format "{{.Tag}}" app/app').split()
+    assert len(images) == 2
+    static = [name for name in machine.run(f"ls {STACK_DIR}/static").split() if len(name) == 12]
+    assert sorted(static) == sorted(images)
+
+
+def test_a_lock_that_somebody_left_is_named_and_can_be_broken(
+    base: Path, machine: Host, runner: Callable[..., Any]
+) -> None:
+    lock = json.dumps(
+        {
+            "token": "t" * 32,
+            "owner": "alice@elsewhere",
+            "command": "ansible-playbook deploy.yml",
+            "controller": {"hostname": "elsewhere"},
+            "step": "image",
+            "steps": [],
+            "started": "2026-01-01T00:00:00.000+00:00",
+            "heartbeat": "2999-01-01T00:00:00.000+00:00",
+            "expiry_seconds": 1800,
+        }
+    )
+    machine.run(f"cat > {STACK_DIR}/lock/deploy.json <<'EOF'\n{lock}\nEOF")
+    refused = deploy(base)
+    assert refused.code != 0
+    assert "alice@elsewhere" in refused.message
+    broken = runner("unlock")
+    assert broken.code == 0, broken.message
+    assert "alice@elsewhere" in broken.output
+    assert deploy(base).code == 0

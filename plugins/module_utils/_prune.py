@@ -87,7 +87,7 @@ def prune(run: Runner, root: Path, repository: str, *, keep: int, always: Iterab
     code, out, err = run(list_cmd(repository))
     problems = [f"images of {repository} could not be listed: {err.strip()[-200:]}"] if code else []
     tags = [tag for tag in out.split() if _OWN.match(tag)] if not code else []
-    links = [_release.read_link(root / _release.STATIC / name) for name in (_release.CURRENT, _release.PREVIOUS)]
+    links = [_release.read_link(root / _release.STATIC / name) for name in _release.STATIC_LINKS]
     records = _release.records(str(root))
     doomed = plan(records, tags, static_ids(root), keep=keep, always=[*always, *links[:1]])
     static = [name for name in doomed.static if name not in links]

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 RELEASES = "releases"
 STATIC = "static"
 CURRENT = "current"
-PREVIOUS = "previous"
+# Which static files are served, in this order: those of the release that serves and of the ones before it. Two of these: a
+# page that was loaded just before one release may ask for its assets just after the next.
+STATIC_LINKS = (CURRENT, "previous", "earlier")
 # Copies of what the serving release was started with: the files themselves are rendered before a release is tried.
 SERVING = "serving"
 BEFORE = "before"

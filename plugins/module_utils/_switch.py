@@ -113,10 +113,10 @@ class Host(Protocol):
     def probe(self, timeout: float) -> None:
         """Ask for the health of the new release through the edge until it answers."""
 
-    def static(self) -> tuple[str, str]:
-        """Return the releases whose static files are served first and second."""
+    def static(self) -> tuple[str, ...]:
+        """Return the releases whose static files are served, the first choice first."""
 
-    def set_static(self, current: str, previous: str) -> None:
+    def set_static(self, releases: Sequence[str]) -> None:
         """Let static files be served from these releases."""
 
     def tasks(self) -> dict[str, int]:
@@ -180,7 +180,7 @@ class Switch:
     created: dict[str, list[str]] = field(default_factory=dict)
     workers_before: frozenset[Worker] = frozenset()
     old_route: Route = field(default_factory=Route)
-    old_static: tuple[str, str] = ("", "")
+    old_static: tuple[str, ...] = ()
     routed: bool = False
     handed_over: set[str] = field(default_factory=set)
 
@@ -244,10 +244,10 @@ class Switch:
         self.host.wait([check for work in works for check in self._checks(work)], self.timeouts.health)
 
     def static(self) -> None:
-        """Serve the new release's static files first, the others second: pages of either find their own."""
-        current = self.old_static[0]
-        if self.target.static and current != self.target.release_id:
-            self.host.set_static(self.target.release_id, current)
+        """Serve the new release's static files first, then the others': pages of each find their own."""
+        if self.target.static and self.old_static[:1] != (self.target.release_id,):
+            others = [name for name in self.old_static if name != self.target.release_id]
+            self.host.set_static([self.target.release_id, *others])
 
     def handover(self) -> None:
         """Let old workers take no further task, and replace what must never run twice."""
@@ -327,7 +327,7 @@ class Switch:
     def hide(self) -> None:
         """Serve the old static files first again."""
         if self.host.static() != self.old_static:
-            self.host.set_static(*self.old_static)
+            self.host.set_static(self.old_static)
 
     def take_back(self) -> None:
         """Let the old workers, and what must never run twice, go on."""

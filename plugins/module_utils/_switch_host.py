@@ -197,17 +197,18 @@ class SwitchHost:
 
     # -- files ---------------------------------------------------------------------------------------------------
 
-    def static(self) -> tuple[str, str]:
-        """Read which static files are served first and second."""
+    def static(self) -> tuple[str, ...]:
+        """Read which static files are served, and in which order."""
         folder = self.root / _release.STATIC
-        return _release.read_link(folder / _release.CURRENT), _release.read_link(folder / _release.PREVIOUS)
+        links = [_release.read_link(folder / link) for link in _release.STATIC_LINKS]
+        return tuple(name for name in links if name)
 
-    def set_static(self, current: str, previous: str) -> None:
-        """Point to the static files; the fallback first, so that nothing is missing in between."""
-        for link, target in ((_release.PREVIOUS, previous), (_release.CURRENT, current)):
+    def set_static(self, releases: Sequence[str]) -> None:
+        """Point to the static files; the last choice first, so that nothing is missing in between."""
+        for number, link in reversed(list(enumerate(_release.STATIC_LINKS))):
             path = self.root / _release.STATIC / link
-            if target:
-                _release.point(path, target)
+            if number < len(releases):
+                _release.point(path, releases[number])
             else:
                 path.unlink(missing_ok=True)
 

@@ -8,13 +8,13 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from conftest import INVENTORY, STACK_DIR, VERSIONS, Host, deploy, serving, version
-
-from tests import playbooks
+from conftest import STACK_DIR, VERSIONS, Host, deploy, serving, version
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from tests import playbooks
 
 BROKEN_TWIN = {"all": {"hosts": {"twin": {"django_command": ["gunicorn", "no.such:application"]}}}}
 

@@ -81,3 +81,39 @@ def test_the_files_of_the_serving_release_come_back_with_their_modes(tmp_path: P
     for name, mode in (("compose.yaml", 0o644), (".env", 0o600)):
         assert (tmp_path / name).read_text() == f"old {name}\n"
         assert (tmp_path / name).stat().st_mode & 0o777 == mode
+
+
+def test_a_release_that_serves_is_marked_and_the_edge_can_tell_its_containers() -> None:
+    text = _release.serving_text(
+        "abc",
+        "shop/app:abc",
+        {"web": "0a1b", "worker": "2c3d"},
+        networks={"web": ["front", "back"], "worker": ["back"]},
+        routed=["web"],
+        static_root="/srv/static",
+    )
+    services = json.loads(text)["services"]
+    assert services["web"]["networks"] == {name: {"aliases": ["web-0a1b"]} for name in ("front", "back")}
+    assert "networks" not in services["worker"]
+    assert {service["labels"]["barehost.django.generation"] for service in services.values()} == {"0a1b", "2c3d"}
+    assert services["web"]["volumes"][0]["source"] == "./static/abc"
+
+
+def test_what_a_record_says_stays_when_something_is_added(tmp_path: Path) -> None:
+    path = tmp_path / "abc.json"
+    _release.update_record(path, "abc", "shop/app:abc", {"step": "image"})
+    created = json.loads(path.read_text())["created"]
+    _release.update_record(path, "abc", "shop/app:abc", {"step": "done", "heads": {}})
+    assert json.loads(path.read_text()) == {
+        "id": "abc", "image": "shop/app:abc", "created": created, "step": "done", "heads": {},
+    }  # fmt: skip
+
+
+def test_the_settings_of_the_release_before_are_kept_too(tmp_path: Path) -> None:
+    (tmp_path / "releases").mkdir()
+    for content in ("first", "second"):
+        (tmp_path / ".env").write_text(content)
+        (tmp_path / "compose.yaml").write_text(content)
+        _release.keep_serving(str(tmp_path))
+    _release.restore_files(str(tmp_path), _release.BEFORE)
+    assert (tmp_path / ".env").read_text() == "first"

@@ -124,3 +124,36 @@ def test_a_number_given_as_text_is_a_number() -> None:
 def test_an_image_of_the_application_is_never_pulled_from_somewhere() -> None:
     assert _service.render_service("web", service(tier="app"))["pull_policy"] == "never"
     assert "pull_policy" not in _service.render_service("redis", service())
+
+
+def test_what_the_switch_has_to_know_of_each_service_is_in_the_dictionaries() -> None:
+    common = {"image": "shop/app:1", "networks": ["back"]}
+    services = {
+        "web": {
+            **common,
+            "tier": "app",
+            "rollover": "beside",
+            "replicas": "2",
+            "probe": {"path": "/", "port": 1, "host": "h"},
+        },
+        "beat": {**common, "tier": "app"},
+        "nginx": {
+            **common,
+            "tier": "edge",
+            "upstream": {"service": "web", "directory": "upstream", "http_port": 80},
+            "config": {"reload": {"port": 8081, "test": ["t"], "command": ["r"]}},
+        },
+    }
+    beat, web = _service.release_services(services)
+    assert (beat["rollover"], beat["routed"], beat["replicas"]) == ("alone", False, 1)
+    assert (web["rollover"], web["routed"], web["replicas"]) == ("beside", True, 2)
+    edge = _service.release_edge(services)
+    assert (edge["service"], edge["upstream"], edge["probe"]["port"]) == ("nginx", "web", 1)
+    assert _service.release_edge({"web": services["web"]}) == {}
+
+
+def test_more_containers_are_no_other_definition() -> None:
+    service = {"tier": "app", "image": "shop/app:1", "networks": ["back"]}
+    one, two = (_service.render_service("web", {**service, "replicas": count}) for count in (1, 2))
+    assert one["labels"] == two["labels"]
+    assert ("scale" in one, two["scale"]) == (False, 2)

@@ -54,6 +54,7 @@ def command(name: str, *options: str, inventory: Path) -> tuple[list[str], dict[
         "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
         "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
         "ANSIBLE_FORCE_COLOR": "0",
+        "ANSIBLE_SHOW_CUSTOM_STATS": "1",
     }
     return [program, "-i", str(inventory), f"barehost.django.{name}", *options], env
 

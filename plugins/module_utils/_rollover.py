@@ -21,6 +21,15 @@ if TYPE_CHECKING:
 
 # Names what a container of a release was made from, and gives its network alias: two releases never share a name.
 LABEL_GENERATION = "barehost.django.generation"
+# A service as a module is told of it.
+SERVICE_SPEC: dict[str, Any] = {
+    "name": {"type": "str", "required": True},
+    "rollover": {"type": "str", "choices": ["alone", "beside"], "default": "alone"},
+    "replicas": {"type": "int", "default": 1},
+    "ready": {"type": "list", "elements": "str", "default": []},
+    "networks": {"type": "list", "elements": "str", "default": []},
+    "routed": {"type": "bool", "default": False},
+}
 
 
 @dataclass(frozen=True)

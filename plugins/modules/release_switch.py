@@ -122,6 +122,10 @@ before:
   description: Id of the release that served before; empty where there was none.
   type: str
   returned: always
+switch_before:
+  description: The services, edge, tasks and static root with which that release was started; empty where there was none.
+  type: dict
+  returned: success
 steps:
   description: What was done, or would be done, for each service.
   type: list
@@ -170,15 +174,6 @@ from ansible_collections.barehost.django.plugins.module_utils import (
     _up,
 )
 
-SERVICE_SPEC: dict[str, Any] = {
-    "name": {"type": "str", "required": True},
-    "rollover": {"type": "str", "choices": ["alone", "beside"], "default": "alone"},
-    "replicas": {"type": "int", "default": 1},
-    "ready": {"type": "list", "elements": "str", "default": []},
-    "networks": {"type": "list", "elements": "str", "default": []},
-    "routed": {"type": "bool", "default": False},
-}
-
 
 class Job:
     """One call of the module: what is wanted, what is there, and what that takes."""
@@ -193,6 +188,8 @@ class Job:
         self.override = self.root / _compose.OVERRIDE_FILE
         record = _release.current_record(params["project_dir"])
         self.before = str(record["id"]) if record else ""
+        # What it takes to come back to it, as it was recorded; the commit writes over that of the same release.
+        self.switch_before = (record or {}).get("switch", {})
         self.services = [_rollover.service_of(item) for item in params["services"]]
         base = str(self.root / _compose.BASE_FILE)
         self.engine = _up.Engine(module.run_command, params["project_dir"], [base], params["project"])
@@ -203,6 +200,8 @@ class Job:
 
     def look(self) -> None:
         """Find out what each service should be made from, and what has to happen to it."""
+        if not self.services:
+            raise _up.UpError("services is empty: name the services that run the release's image")
         definitions = self.params["definitions"] or self.engine.definitions_in_files()
         image = self.params["image"]
         image_id = self.engine.image_ids([image]).get(image, "")
@@ -335,7 +334,7 @@ def main() -> None:
             "project": {"type": "str", "required": True},
             "release_id": {"type": "str", "required": True},
             "image": {"type": "str", "required": True},
-            "services": {"type": "list", "elements": "dict", "options": SERVICE_SPEC, "required": True},
+            "services": {"type": "list", "elements": "dict", "options": _rollover.SERVICE_SPEC, "required": True},
             "edge": {"type": "dict", "default": {}},
             "tasks": {"type": "dict", "default": {}},
             "definitions": {"type": "dict"},
@@ -381,6 +380,7 @@ def exit_with(job: Job, steps: list[_up.Step], stale: list[str], more: dict[str,
     job.module.exit_json(
         changed=changed,
         before=job.before,
+        switch_before=job.switch_before,
         steps=[vars(step) for step in steps],
         stale=stale,
         diff={

@@ -106,13 +106,17 @@ class Host:
         found: dict[str, Any] = json.loads(self.run(f"cat {STACK_DIR}/releases/{name}"))
         return found
 
-    def wait_for_step(self, *steps: str, seconds: float = 120) -> str:
-        """Wait until a record says that a release is in one of these steps."""
+    def steps(self) -> dict[str, str]:
+        """Map each release to the step that its record names."""
+        lines = self.run(f"grep -H '\"step\"' {STACK_DIR}/releases/[0-9a-f]*.json || true").splitlines()
+        return {line.partition(":")[0]: line.split('"')[3] for line in lines}
+
+    def wait_for_step(self, before: dict[str, str], *steps: str, seconds: float = 120) -> str:
+        """Wait until a release, which was not there before, is in one of these steps."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            text = self.run(f"grep -h step {STACK_DIR}/releases/*.json || true")
-            for step in steps:
-                if f'"step": "{step}"' in text:
+            for name, step in self.steps().items():
+                if name not in before and step in steps:
                     return step
             time.sleep(0.1)
         pytest.fail(f"no release came to step {' or '.join(steps)} within {seconds:g} s")

@@ -32,14 +32,14 @@ VERSIONS = ROOT / ".state" / "release"
 
 
 def version(name: str, *variants: str) -> Path:
-    """Make a version of the project: its style sheet says its name, and each variant changes what it changes."""
+    """Make a version of the project that no host has seen: its style sheet says so. Each variant changes what it changes."""
     folder = VERSIONS / name
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(SCENARIO / "project", folder)
     for variant in variants:
         shutil.copytree(SCENARIO / "variants" / variant, folder, dirs_exist_ok=True)
     with (folder / "static" / "site" / "site.css").open("a") as file:
-        file.write(f"/* {name} */\n")
+        file.write(f"/* {name}, {time.time_ns()} */\n")
     return folder
 
 

@@ -77,7 +77,9 @@ def stamp_text(text: str) -> str:
 
 
 def ask(address: str, port: int, path: str = "/") -> str:
-    """Ask the edge itself which configuration it has loaded; an empty answer means that it did not say."""
+    """Ask a server itself which configuration it has loaded; an empty answer means that it did not say."""
+    if not address:
+        return ""
     try:
         # No proxy of the environment has any business between the host and its own container.
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))

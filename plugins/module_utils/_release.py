@@ -143,6 +143,19 @@ def read_link(link: Path) -> str:
         return ""
 
 
+def name_current(project_dir: str, release_id: str, override: str | None) -> None:
+    """Let the override file and the record say which release serves; an empty id and no text for none."""
+    root = Path(project_dir)
+    if override is None:
+        (root / _compose.OVERRIDE_FILE).unlink(missing_ok=True)
+    else:
+        write_text(root / _compose.OVERRIDE_FILE, override)
+    if release_id:
+        point(root / RELEASES / CURRENT, f"{release_id}.json")
+    else:
+        (root / RELEASES / CURRENT).unlink(missing_ok=True)
+
+
 def read_record(path: Path) -> dict[str, Any] | None:
     """Read a release record; one that is missing or was cut short counts as none."""
     try:

@@ -92,7 +92,7 @@ def is_current(container: Container, definition: str, image_id: str, wanted: str
 def why_old(container: Container, definition: str, image_id: str, image: str) -> str:
     """Say why a container has to go."""
     if container.image_id != image_id:
-        return f"its image {image} changed"
+        return f"it runs {container.image}, and not {image}" if container.image != image else f"{image} was made anew"
     if container.definition != definition:
         return "its definition or the content of its files changed"
     return "it belongs to another release"

@@ -11,19 +11,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Callable, Protocol
+from typing import TYPE_CHECKING, Any, Callable
 
 from ansible_collections.barehost.django.plugins.module_utils._edge import Route
 from ansible_collections.barehost.django.plugins.module_utils._up import SETTLE_SECONDS, UpError
 from ansible_collections.barehost.django.plugins.module_utils._wait import Check
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from ansible_collections.barehost.django.plugins.module_utils._edge import Worker
     from ansible_collections.barehost.django.plugins.module_utils._rollover import Work
+    from ansible_collections.barehost.django.plugins.module_utils._switch_port import Host
 
 DRAIN_POLL_SECONDS = 0.1
+# A disk that is full must lead back as well.
+TROUBLE = (UpError, OSError)
 
 
 class State(str, Enum):
@@ -64,75 +67,11 @@ TRANSITIONS = (
     Transition("probe", State.ROUTED, State.PROBED),
     Transition("drain", State.PROBED, State.DRAINED),
     Transition("prove", State.DRAINED, State.PROVEN),
-    # From here on the new release is the one that serves; what follows is tidying up, and is not taken back.
-    Transition("commit", State.PROVEN, State.COMMITTED),
+    # Once this is done the new release is the one that serves; what follows is tidying up, and is not taken back.
+    Transition("commit", State.PROVEN, State.COMMITTED, undo="uncommit"),
     Transition("settle", State.COMMITTED, State.SETTLED),
     Transition("retire", State.SETTLED, State.RETIRED),
 )
-
-
-class Host(Protocol):
-    """What the switch asks of the host. Each call is safe to repeat."""
-
-    def create(self, scales: Mapping[str, int]) -> Mapping[str, Sequence[str]]:
-        """Create containers without starting them: service -> how many more. Return service -> their ids."""
-
-    def start(self, ids: Sequence[str]) -> None:
-        """Start containers."""
-
-    def restart(self, ids: Sequence[str]) -> None:
-        """Restart containers."""
-
-    def stop(self, ids: Sequence[str]) -> None:
-        """Ask containers to stop, each within its own grace, and do not wait."""
-
-    def stopped(self, ids: Sequence[str]) -> None:
-        """Wait until containers that were asked to stop have done so."""
-
-    def remove(self, ids: Sequence[str]) -> None:
-        """Remove containers that do not run."""
-
-    def wait(self, checks: Sequence[Check], timeout: float) -> None:
-        """Wait for containers, all at the same time; fail as soon as one of them cannot become ready any more."""
-
-    def route(self) -> Route:
-        """Return where requests go, as the edge's files say it."""
-
-    def set_route(self, route: Route) -> None:
-        """Write where requests go, let the edge test and load it, and wait until it has; only write it where none runs."""
-
-    def addresses(self, ids: Sequence[str]) -> tuple[str, ...]:
-        """Return the addresses at which the edge reaches containers."""
-
-    def edge_workers(self) -> frozenset[Worker]:
-        """Return the processes of the edge that take requests; none where it does not run."""
-
-    def alive(self, workers: frozenset[Worker]) -> frozenset[Worker]:
-        """Return those that are still there."""
-
-    def probe(self, timeout: float) -> None:
-        """Ask for the health of the new release through the edge until it answers."""
-
-    def static(self) -> tuple[str, ...]:
-        """Return the releases whose static files are served, the first choice first."""
-
-    def set_static(self, releases: Sequence[str]) -> None:
-        """Let static files be served from these releases."""
-
-    def tasks(self) -> dict[str, int]:
-        """Count the tasks that wait and those in flight; empty where nobody can be asked."""
-
-    def commit(self) -> None:
-        """Make the new release the one that everything on the host speaks of."""
-
-    def note(self, step: str) -> None:
-        """Write down which step begins."""
-
-    def now(self) -> float:
-        """Return a clock in seconds."""
-
-    def sleep(self, seconds: float) -> None:
-        """Wait."""
 
 
 @dataclass(frozen=True)
@@ -166,6 +105,14 @@ class SwitchError(Exception):
         self.committed = committed
         self.return_failure = return_failure
 
+    def stands(self, release_id: str, before: str) -> str:
+        """Say what serves now, which is what whoever reads it at night wants to know first."""
+        if self.committed:
+            return f"release {release_id} serves, but what it replaced was not cleaned up; run the same again"
+        if self.return_failure:
+            return f"going back FAILED ({self.return_failure}); run the same again, or look at the host"
+        return f"release {before} serves on" if before else "there was no earlier release to go back to"
+
 
 @dataclass
 class Switch:
@@ -195,7 +142,7 @@ class Switch:
             try:
                 self.host.note(transition.name)
                 self._call(transition.name)()
-            except UpError as error:
+            except TROUBLE as error:
                 committed = State.COMMITTED in [done.target for done in begun[:-1]]
                 failure = "" if committed else self._go_back(begun)
                 raise SwitchError(transition.name, str(error), committed=committed, return_failure=failure) from error
@@ -211,7 +158,7 @@ class Switch:
             if transition.undo:
                 try:
                     self._call(transition.undo)()
-                except UpError as error:
+                except TROUBLE as error:
                     return f"{transition.undo}: {error}"
         return ""
 
@@ -323,6 +270,10 @@ class Switch:
         self.host.stop(ids)
         self.host.stopped(ids)
         self.host.remove(ids)
+
+    def uncommit(self) -> None:
+        """Let everything on the host speak of the earlier release again."""
+        self.host.uncommit()
 
     def hide(self) -> None:
         """Serve the old static files first again."""

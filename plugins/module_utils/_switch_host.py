@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 
     from ansible_collections.barehost.django.plugins.module_utils._wait import Check
 
-LOAD_SECONDS = 15.0
-FAST_POLL_SECONDS = 0.1
+PROBE_POLL_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
@@ -45,6 +44,7 @@ class SwitchHost:
     # Service and command that print how many tasks wait and how many are in flight.
     tasks_of: tuple[str, Sequence[str]] | None
     on_commit: Callable[[], None]
+    on_uncommit: Callable[[], None]
     on_note: Callable[[str], None]
     stopping: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
@@ -150,13 +150,7 @@ class SwitchHost:
         container = self.edge_container()
         if container is None:
             return
-        self.engine.call(["docker", "exec", container.id, *self.edge.test])
-        self.engine.call(["docker", "exec", container.id, *self.edge.reload])
-        deadline = self.now() + LOAD_SECONDS
-        while _edge.ask(container.address, self.edge.stamp_port, _edge.STAMP_PATH) != _edge.stamp(text):
-            if self.now() > deadline:
-                raise _up.UpError(f"{self.edge.service} did not load its new route within {LOAD_SECONDS:g} s")
-            self.sleep(FAST_POLL_SECONDS)
+        self.engine.reload(container, self.edge.test, self.edge.reload, self.route_loaded)
 
     def addresses(self, ids: Sequence[str]) -> tuple[str, ...]:
         """Return the addresses of containers in the edge's own network."""
@@ -193,7 +187,7 @@ class SwitchHost:
             if self.now() > deadline:
                 seen = problem or f"release {release} answered"
                 raise _up.UpError(f"through {self.edge.service}, {self.probe_of.path} of the new release: {seen}")
-            self.sleep(FAST_POLL_SECONDS)
+            self.sleep(PROBE_POLL_SECONDS)
 
     # -- files ---------------------------------------------------------------------------------------------------
 
@@ -215,6 +209,10 @@ class SwitchHost:
     def commit(self) -> None:
         """Let everything on the host speak of the new release."""
         self.on_commit()
+
+    def uncommit(self) -> None:
+        """Let everything on the host speak of the earlier release again."""
+        self.on_uncommit()
 
     def note(self, step: str) -> None:
         """Write down which step begins."""

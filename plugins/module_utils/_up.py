@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 Runner = Callable[[list[str]], "tuple[int, str, str]"]
 
-POLL_SECONDS = 0.5
+RELOAD_SECONDS = 15.0
+RELOAD_POLL_SECONDS = 0.1
 # A process that dies of a bad import does so within this time; one without a healthcheck is believed after it.
 SETTLE_SECONDS = 4.0
 
@@ -219,32 +220,18 @@ class Engine:
         _, out, err = self._run(_compose.logs_cmd(container.id, _logs.SEARCHED_LINES))
         return _logs.excerpt(out + err)
 
-    def wait(self, services: Sequence[str], timeout: float, settle: Iterable[str] = ()) -> None:
-        """Wait until every container of the services is ready; fail at once when one cannot become so.
-
-        A service in settle has just been started: without a healthcheck it must also survive its first seconds.
-        """
-        deadline = time.monotonic() + timeout
-        settled = time.monotonic() + SETTLE_SECONDS
-        fresh = set(settle)
-        before: dict[str, int] = {}
-        while True:
-            found = [c for c in self.containers() if c.service in services]
-            for container in found:
-                start = before.setdefault(container.id, 0 if container.service in fresh else container.restarts)
-                if failed(container, start):
-                    raise UpError(self.report(container, "failed"))
-            waiting = [c for c in found if not c.ready]
-            unproven = any(not c.health and c.service in fresh for c in found) and time.monotonic() < settled
-            if found and not waiting and not unproven:
-                return
+    def reload(
+        self, container: _compose.Container, test: Sequence[str], command: Sequence[str], loaded: Callable[[], bool]
+    ) -> None:
+        """Let a service test its files and load them, and wait until it says that it has."""
+        self.call(["docker", "exec", container.id, *test])
+        self.call(["docker", "exec", container.id, *command])
+        deadline = time.monotonic() + RELOAD_SECONDS
+        while not loaded():
             if time.monotonic() > deadline:
-                late = waiting[0] if waiting else None
-                if late is None:
-                    msg = f"no container of {', '.join(services)} appeared within {timeout:g} s"
-                    raise UpError(msg)
-                raise UpError(self.report(late, f"was not ready within {timeout:g} s"))
-            time.sleep(POLL_SECONDS)
+                msg = f"service {container.service} did not load its new configuration within {RELOAD_SECONDS:g} s"
+                raise UpError(msg)
+            time.sleep(RELOAD_POLL_SECONDS)
 
     def report(self, container: _compose.Container, what: str) -> str:
         """Say what is wrong with a container, with the last lines that it logged."""

@@ -138,3 +138,14 @@ class Wait:
                 f"did not answer within {timeout:g} s: `{' '.join(check.command)[:120]}` said {asked.said or 'nothing'}"
             )
         return self.engine.report(container, what)
+
+
+def for_services(engine: _up.Engine, services: Sequence[str], timeout: float, fresh: Sequence[str]) -> None:
+    """Wait for every container of the services; those of a service in fresh have just been started."""
+    found = [c for c in engine.containers() if c.service in services]
+    missing = sorted(set(services) - {c.service for c in found})
+    if missing:
+        raise _up.UpError(
+            f"there is no container of {', '.join(missing)}: look at `docker compose ps --all` on the host"
+        )
+    Wait(engine, [Check(c.id, fresh=c.service in fresh) for c in found]).run(timeout)

@@ -90,13 +90,11 @@ changed_services:
   returned: always
 """
 
-import time
-import urllib.request
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.barehost.django.plugins.module_utils import _compose, _lock, _up
+from ansible_collections.barehost.django.plugins.module_utils import _compose, _edge, _lock, _up, _wait
 
 RELOAD_SPEC: dict[str, Any] = {
     "service": {"type": "str", "required": True},
@@ -105,40 +103,27 @@ RELOAD_SPEC: dict[str, Any] = {
     "test": {"type": "list", "elements": "str", "required": True},
     "command": {"type": "list", "elements": "str", "required": True},
 }
-RELOAD_SECONDS = 15.0
 
 
-def loaded_digest(container: _compose.Container, port: int) -> str:
-    """Ask a running service which configuration it has loaded; an empty answer means that it did not say."""
-    address = next((ip for ip in container.addresses.values() if ip), "")
-    if not address or not container.running:
-        return ""
-    try:
-        # No proxy of the environment has any business between the host and its own container.
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(f"http://{address}:{port}/", timeout=3) as answer:
-            return str(answer.read(200).decode("utf-8", "replace")).strip()
-    except OSError:
-        return ""
+def running(item: dict[str, Any], engine: _up.Engine) -> list[_compose.Container]:
+    """Return the running containers of a service."""
+    return [c for c in engine.containers() if c.service == item["service"] and c.running]
+
+
+def stale(item: dict[str, Any], container: _compose.Container) -> bool:
+    """Whether a container runs with other files than it should."""
+    return _edge.ask(container.address, item["port"]) != str(item["digest"])
 
 
 def needs_reload(item: dict[str, Any], engine: _up.Engine) -> bool:
     """Whether a service runs with other files than it should."""
-    containers = [c for c in engine.containers() if c.service == item["service"]]
-    return any(loaded_digest(c, item["port"]) != item["digest"] for c in containers)
+    return any(stale(item, container) for container in running(item, engine))
 
 
 def reload_service(item: dict[str, Any], engine: _up.Engine) -> None:
     """Have a service test and load its files, and wait until it says so."""
-    for container in [c for c in engine.containers() if c.service == item["service"]]:
-        engine.call(["docker", "exec", container.id, *item["test"]])
-        engine.call(["docker", "exec", container.id, *item["command"]])
-    deadline = time.monotonic() + RELOAD_SECONDS
-    while needs_reload(item, engine):
-        if time.monotonic() > deadline:
-            msg = f"service {item['service']} did not load its new configuration within {RELOAD_SECONDS:g} s"
-            raise _up.UpError(msg)
-        time.sleep(_up.POLL_SECONDS)
+    for container in running(item, engine):
+        engine.reload(container, item["test"], item["command"], lambda c=container: not stale(item, c))  # type: ignore[misc]
 
 
 def converge(module: AnsibleModule, engine: _up.Engine) -> list[_up.Step]:
@@ -155,7 +140,7 @@ def converge(module: AnsibleModule, engine: _up.Engine) -> list[_up.Step]:
     ]
     if not module.check_mode:
         engine.carry_out(steps)
-        engine.wait(services, module.params["timeout"], settle=active)
+        _wait.for_services(engine, services, module.params["timeout"], fresh=active)
         for item in module.params["reload"]:
             # Asked again: a container that was to be recreated may have been left as it is.
             if item["service"] in services and needs_reload(item, engine):

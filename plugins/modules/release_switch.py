@@ -186,6 +186,7 @@ class Job:
         self.root = Path(params["project_dir"])
         self.release_id = _release.check_id(params["release_id"])
         self.override = self.root / _compose.OVERRIDE_FILE
+        self.override_before = self.override.read_text(encoding="utf-8") if self.override.exists() else None
         record = _release.current_record(params["project_dir"])
         self.before = str(record["id"]) if record else ""
         # What it takes to come back to it, as it was recorded; the commit writes over that of the same release.
@@ -252,13 +253,12 @@ class Job:
             probe_of=_switch_host.probe_of(self.params["edge"].get("probe", {})),
             tasks_of=(tasks["service"], tasks["command"]) if tasks else None,
             on_commit=self.commit,
+            on_uncommit=self.uncommit,
             on_note=self.note,
         )
 
     def commit(self) -> None:
         """Let everything on the host speak of the release."""
-        _release.write_text(self.override, self.text)
-        _release.keep_serving(str(self.root))
         path = _release.record_path(str(self.root), self.release_id)
         # With what it takes to come back to it: a rollback asks no inventory.
         again = {key: self.params[key] for key in ("services", "edge", "tasks", "static_root")}
@@ -266,7 +266,12 @@ class Job:
         if self.before != self.release_id:
             details["previous"] = self.before
         _release.update_record(path, self.release_id, self.params["image"], details)
-        _release.point(path.parent / _release.CURRENT, path.name)
+        _release.name_current(str(self.root), self.release_id, self.text)
+        _release.keep_serving(str(self.root))
+
+    def uncommit(self) -> None:
+        """Let everything on the host speak of the earlier release again."""
+        _release.name_current(str(self.root), self.before, self.override_before)
 
     def note(self, step: str) -> None:
         """Write into the record which step begins."""
@@ -277,15 +282,6 @@ class Job:
 def now() -> str:
     """Return the time as records have it."""
     return datetime.now(tz=timezone.utc).isoformat(timespec="seconds")
-
-
-def where_it_stands(job: Job, error: _switch.SwitchError) -> str:
-    """Say what serves after a failure, which is what whoever reads it at night wants to know first."""
-    if error.committed:
-        return f"release {job.release_id} serves, but what it replaced was not cleaned up; run the same again"
-    if error.return_failure:
-        return f"going back FAILED ({error.return_failure}); run the same again, or look at the host"
-    return f"release {job.before} serves on" if job.before else "there was no earlier release to go back to"
 
 
 def execute(job: Job) -> _switch.Switch:
@@ -305,21 +301,27 @@ def execute(job: Job) -> _switch.Switch:
     except _switch.SwitchError as error:
         if not error.committed and job.before:
             _release.restore_files(str(job.root))
-        stands = where_it_stands(job, error)
         job.module.fail_json(
-            msg=f"release {job.release_id} was not accepted in step {error.step}; {stands}: {error}",
+            msg=f"release {job.release_id} was not accepted in step {error.step}; "
+            f"{error.stands(job.release_id, job.before)}: {error}",
             before=job.before,
             serving=job.release_id if error.committed else job.before,
             failed_step=error.step,
         )
     job.note("done")
+    if switch.facts["undrained"]:
+        job.module.warn(
+            f"{switch.facts['undrained']} processes of {job.params['edge']['service']} still had requests in hand after "
+            f"{job.params['drain_timeout']} s; these were ended within the old containers' grace"
+        )
     return switch
 
 
 def prune(job: Job) -> None:
     """Remove what is not kept any more; trouble with that is a warning."""
     repository = job.params["image"].rpartition(":")[0]
-    always = [job.release_id]
+    # A host whose verify fails, or another host's, still has to come back to what served before.
+    always = [job.release_id, job.before]
     _, problems = _prune.prune(job.module.run_command, job.root, repository, keep=job.params["keep"], always=always)
     for problem in problems:
         job.module.warn(f"pruning earlier releases: {problem}")

@@ -117,3 +117,15 @@ def test_the_settings_of_the_release_before_are_kept_too(tmp_path: Path) -> None
         _release.keep_serving(str(tmp_path))
     _release.restore_files(str(tmp_path), _release.BEFORE)
     assert (tmp_path / ".env").read_text() == "first"
+
+
+def test_which_release_serves_is_said_and_taken_back(tmp_path: Path) -> None:
+    (tmp_path / "releases").mkdir()
+    current, override = tmp_path / "releases" / "current", tmp_path / "compose.override.yaml"
+    _release.name_current(str(tmp_path), "abc", "first")
+    _release.name_current(str(tmp_path), "def", "second")
+    assert (_release.read_link(current), override.read_text()) == ("def.json", "second")
+    _release.name_current(str(tmp_path), "abc", "first")
+    assert (_release.read_link(current), override.read_text()) == ("abc.json", "first")
+    _release.name_current(str(tmp_path), "", None)
+    assert (current.is_symlink(), override.exists()) == (False, False)

@@ -36,13 +36,13 @@ class FakeHost:
     committed: bool = False
     clock: float = 0.0
     generation: int = 0
-    beats: int = 1
+    trouble: type[Exception] = _up.UpError
     most_beats: int = 1
 
     def _called(self, name: str, argument: object = None) -> None:
         self.calls.append((name, argument))
         if len([1 for call, _ in self.calls if call == name]) == self.fails.get(name):
-            raise _up.UpError(f"{name} broke")
+            raise self.trouble(f"{name} broke")
 
     def names(self) -> list[str]:
         """Return the kinds of calls, in their order."""
@@ -116,8 +116,11 @@ class FakeHost:
         return {"queued": 3, "in_flight": 1}
 
     def commit(self) -> None:
-        self._called("commit")
         self.committed = True
+        self._called("commit")
+
+    def uncommit(self) -> None:
+        self.committed = False
 
     def note(self, step: str) -> None:
         self.calls.append(("note", step))
@@ -211,13 +214,17 @@ CALLS_BEFORE_COMMIT = [
 ]  # fmt: skip
 
 
+@pytest.mark.parametrize("trouble", [_up.UpError, OSError])
 @pytest.mark.parametrize("failure", CALLS_BEFORE_COMMIT, ids=lambda pair: f"{pair[0]}-{pair[1]}")
-def test_whatever_fails_before_the_commit_leaves_the_host_as_it_was(failure: tuple[str, int]) -> None:
-    host = FakeHost(fails=dict([failure]))
+def test_whatever_fails_before_the_commit_leaves_the_host_as_it_was(
+    failure: tuple[str, int], trouble: type[Exception]
+) -> None:
+    host = FakeHost(fails=dict([failure]), trouble=trouble)
     with pytest.raises(_switch.SwitchError, match="broke") as error:
         switch(host).run()
     assert error.value.return_failure == ""
     assert not error.value.committed
+    assert not host.committed
     assert host.running == {"web-1", "worker-1", "beat-1"}
     assert host.routed_to == OLD
     assert host.links == ("old", "older")

@@ -109,37 +109,6 @@ def engine(fake: FakeEngine) -> _up.Engine:
     return _up.Engine(fake, "/opt/shop", ["/opt/shop/compose.yaml"], "shop")
 
 
-@pytest.fixture(autouse=True)
-def _fast(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_up, "POLL_SECONDS", 0.0)
-    monkeypatch.setattr(_up, "SETTLE_SECONDS", 0.05)
-
-
-def health(status: str, output: str = "") -> dict[str, Any]:
-    """Return the state of a container with a healthcheck."""
-    return {"Health": {"Status": status, "Log": [{"Output": output}]}}
-
-
-def test_waiting_ends_when_the_container_is_healthy() -> None:
-    fake = FakeEngine([container(state=health("starting"))], [container(state=health("healthy"))])
-    engine(fake).wait(["web"], 5, settle=["web"])
-
-
-@pytest.mark.parametrize(
-    ("moment", "message"),
-    [
-        (container(state={"Status": "exited", "ExitCode": 3}), "exit code 3"),
-        (container(state={"Status": "exited", "ExitCode": 137, "OOMKilled": True}), "killed for lack of memory"),
-        (container(restarts=1), "1 restarts"),
-        (container(state=health("unhealthy", "400 Bad Request")), "its healthcheck said: 400 Bad Request"),
-    ],
-)
-def test_a_container_that_cannot_become_ready_fails_at_once_with_its_log(moment: dict[str, Any], message: str) -> None:
-    with pytest.raises(_up.UpError, match=message) as caught:
-        engine(FakeEngine([moment])).wait(["web"], 600, settle=["web"])
-    assert "ModuleNotFoundError: No module named 'shop'" in str(caught.value)
-
-
 def test_the_log_is_searched_for_the_cause() -> None:
     cause = "Traceback (most recent call last):\n  File\nKeyError: 'PAYMENT_KEY'\n"
     calls = []
@@ -151,15 +120,6 @@ def test_the_log_is_searched_for_the_cause() -> None:
     (item,) = _compose.parse_containers(json.dumps([container()]))
     assert "KeyError: 'PAYMENT_KEY'" in _up.Engine(run, "/opt/shop", [], "shop").logs(item)
     assert calls == [["docker", "logs", "--tail", "200", "web-1"]]
-
-
-def test_an_old_restart_is_not_held_against_a_container_that_was_not_touched() -> None:
-    engine(FakeEngine([container(restarts=4)])).wait(["web"], 5)
-
-
-def test_waiting_has_an_end() -> None:
-    with pytest.raises(_up.UpError, match=r"service web was not ready within 0 s \(running, starting\)"):
-        engine(FakeEngine([container(state=health("starting"))])).wait(["web"], 0)
 
 
 def test_up_names_its_services_and_never_their_dependencies() -> None:
@@ -204,3 +164,19 @@ def test_an_image_named_by_digest_or_with_its_registry_is_found() -> None:
 
     assert _up.Engine(run, "/opt/shop", [], "shop").image_ids([reference])[reference] == "sha256:9"
     assert len(calls) == 2
+
+
+def test_a_reload_tests_the_files_first_and_waits_until_they_are_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_up, "RELOAD_POLL_SECONDS", 0.0)
+    (item,) = _compose.parse_containers(json.dumps([container()]))
+    fake, answers = FakeEngine([]), [False, True]
+    engine(fake).reload(item, ["test"], ["load"], lambda: answers.pop(0))
+    assert fake.calls == [["docker", "exec", "web-1", word] for word in ("test", "load")]
+    assert answers == []
+
+
+def test_files_that_are_never_loaded_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_up, "RELOAD_SECONDS", 0.0)
+    (item,) = _compose.parse_containers(json.dumps([container()]))
+    with pytest.raises(_up.UpError, match="service web did not load its new configuration"):
+        engine(FakeEngine([])).reload(item, ["test"], ["load"], lambda: False)

@@ -143,3 +143,14 @@ def test_a_health_page_that_refuses_is_no_proof(page: int) -> None:
     engine = Engine(container(health="starting", address="127.0.0.1"))
     with pytest.raises(_up.UpError, match="was not ready"):
         wait(engine, timeout=0.2, probe=_wait.Probe("/health/", page, {"Host": "other"}), routed=True, fresh=True)
+
+
+def test_every_container_of_the_services_is_waited_for() -> None:
+    engine = Engine(container(health="starting"), container(health="starting"), container(health="healthy"))
+    _wait.for_services(engine, ["web"], 2, fresh=["web"])
+    assert len(engine.looks) == 1
+
+
+def test_a_service_without_a_container_is_named() -> None:
+    with pytest.raises(_up.UpError, match="there is no container of worker"):
+        _wait.for_services(Engine(container()), ["web", "worker"], 2, fresh=[])

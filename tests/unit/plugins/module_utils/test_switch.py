@@ -313,3 +313,44 @@ def test_a_route_that_was_written_and_not_loaded_is_loaded() -> None:
     target = _switch.Target("new", static=True, route=NEW, works=kept, route_stale=True)
     _switch.Switch(host, target).run()
     assert "set_route" in host.names()
+
+
+def test_on_the_way_back_no_candidate_goes_before_it_has_answered_what_it_has_in_hand() -> None:
+    host = FakeHost(fails={"probe": 1})
+    with pytest.raises(_switch.SwitchError):
+        switch(host).run()
+    names = host.names()
+    back = len(names) - 1 - names[::-1].index("set_route")
+    assert "alive" in names[names.index("set_route") + 1 : back]
+    assert names.index("remove") > back
+
+
+def test_old_containers_are_drained_before_they_end_though_requests_go_to_the_new_ones_already() -> None:
+    host = FakeHost(
+        running={"web-1", "web-new-0", "worker-1", "beat-1"},
+        existing={"web-1", "web-new-0", "worker-1", "beat-1"},
+        routed_to=NEW,
+        links=("new", "old"),
+    )
+    web = _rollover.Work(WEB, keep=("web-new-0",), old=("web-1",), old_running=("web-1",))
+    switch(host, works=[web]).run()
+    names = host.names()
+    assert names.index("set_route") < names.index("alive") < host.calls.index(("stop", ["web-1"]))
+
+
+def test_a_completed_run_that_fails_takes_back_what_the_one_that_was_cut_off_had_done() -> None:
+    # It had stopped the old worker and started the new ones; requests still go to the old ones.
+    host = FakeHost(
+        running={"web-1", "web-new-0", "worker-new-0"},
+        existing={"web-1", "web-new-0", "worker-1", "worker-new-0"},
+        fails={"probe": 1},
+    )
+    again = [
+        _rollover.Work(WEB, keep=("web-new-0",), old=("web-1",), old_running=("web-1",)),
+        _rollover.Work(WORKER, keep=("worker-new-0",), old=("worker-1",)),
+    ]
+    with pytest.raises(_switch.SwitchError) as error:
+        switch(host, works=again).run()
+    assert error.value.return_failure == ""
+    assert host.running == host.existing == {"web-1", "worker-1"}
+    assert host.routed_to == OLD

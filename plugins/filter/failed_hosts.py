@@ -20,7 +20,8 @@ def failed_hosts(
     A host without a verdict has not had its turn yet; once all have had it (finished), it does not answer any more.
     """
     states = {host: (variables[host].get(VERDICT) or {}).get("state", "") for host in hosts}
-    return sorted(host for host, state in states.items() if state == "failed" or (finished and not state))
+    undecided = ("", "running") if finished else ()
+    return sorted(host for host, state in states.items() if state in ("failed", *undecided))
 
 
 class FilterModule:

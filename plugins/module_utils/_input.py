@@ -120,7 +120,7 @@ def unknown_variables(
         if (renamed or {}).get(name):
             entry = (renamed or {})[name]
             problems.append(f"{name} was renamed to {entry['new']}: use the new name (the old one is read no more)")
-        elif name in known.options or name in known.internal or _matches(name, allowed):
+        elif name in known.options or name in known.internal or name in PLAYBOOK_VARIABLES or _matches(name, allowed):
             continue
         elif known.role_of(name):
             problems += _unknown_with_prefix(name, known)

@@ -97,6 +97,12 @@ def test_the_names_that_playbooks_read_are_checked_for_slips() -> None:
     assert sorted(used - options) == sorted(_input.PLAYBOOK_VARIABLES)
 
 
+def test_what_a_playbook_reads_passes_the_check_of_the_roles_and_the_other_way_round() -> None:
+    known = _input.build_known({role.name: repo.spec_options(role) for role in repo.ROLES})
+    assert _input.unknown_variables(_input.PLAYBOOK_VARIABLES, known) == []
+    assert _input.playbook_variable_problems(list(known.options)) == []
+
+
 @every_playbook
 def test_nothing_depends_on_where_a_playbook_lies(playbook: Path) -> None:
     # playbook_dir is another one when a playbook is called by its full name.

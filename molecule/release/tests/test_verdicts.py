@@ -169,3 +169,17 @@ def test_a_lock_that_somebody_left_is_named_and_can_be_broken(
     assert broken.code == 0, broken.message
     assert "alice@elsewhere" in broken.output
     assert deploy(base).code == 0
+
+
+@pytest.mark.parametrize("serial", [[], ["-e", "release_serial=1"]])
+def test_a_host_that_does_not_answer_takes_the_others_back(twins: Path, serial: list[str]) -> None:
+    assert twins.exists()
+    before = serving()
+    unreachable = VERSIONS / "unreachable.json"
+    unreachable.write_text(json.dumps({"all": {"hosts": {"twin": {"ansible_port": 9}}}}))
+    source = version("unreachable", "additive", "data")
+    run = deploy(source, "-i", str(unreachable), *serial, hosts="release,twin")
+    assert run.code != 0
+    assert verdicts(run) == {"release": "returned", "twin": "failed"}
+    assert serving() == before
+    assert not Host().run(f"ls {STACK_DIR}/lock/deploy.json || true")

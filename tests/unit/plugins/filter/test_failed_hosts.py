@@ -11,12 +11,13 @@ VARIABLES = {
     "b": {"release_verdict": {"state": "failed"}},
     "c": {"release_verdict": {"state": "skipped"}},
     "d": {},
+    "e": {"release_verdict": {"state": "running"}},
 }
 
 
 def test_while_it_goes_on_a_host_without_a_verdict_has_its_turn_still_to_come() -> None:
-    assert failed_hosts("abcd", VARIABLES) == ["b"]
+    assert failed_hosts("abcde", VARIABLES) == ["b"]
 
 
 def test_at_the_end_a_host_without_a_verdict_does_not_answer_any_more() -> None:
-    assert failed_hosts("abcd", VARIABLES, finished=True) == ["b", "d"]
+    assert failed_hosts("abcde", VARIABLES, finished=True) == ["b", "d", "e"]

@@ -87,17 +87,18 @@ def prune(run: Runner, root: Path, repository: str, *, keep: int, always: Iterab
     code, out, err = run(list_cmd(repository))
     problems = [f"images of {repository} could not be listed: {err.strip()[-200:]}"] if code else []
     tags = [tag for tag in out.split() if _OWN.match(tag)] if not code else []
-    links = [_release.read_link(root / _release.STATIC / name) for name in _release.STATIC_LINKS]
+    links = [root / _release.STATIC / name for name in _release.STATIC_LINKS]
     records = _release.records(str(root))
-    doomed = plan(records, tags, static_ids(root), keep=keep, always=[*always, *links[:1]])
-    static = [name for name in doomed.static if name not in links]
+    doomed = plan(records, tags, static_ids(root), keep=keep, always=[*always, _release.read_link(links[0])])
     for tag in doomed.images:
         code, _, err = run(remove_cmd(repository, [tag]))
         problems += [f"image {repository}:{tag} could not be removed: {err.strip()[-200:]}"] if code else []
-    for path in [root / _release.STATIC / name for name in static]:
+    for path in [root / _release.STATIC / name for name in doomed.static]:
         shutil.rmtree(path, onerror=lambda _f, name, info: problems.append(f"{name} could not be removed: {info[1]}"))
+    for link in [link for link in links if link.is_symlink() and not link.exists()]:
+        link.unlink()
     for name in doomed.records:
         _release.record_path(str(root), name).unlink(missing_ok=True)
     for name in {*doomed.records, *doomed.images}:
         _release.candidate_path(str(root), name).unlink(missing_ok=True)
-    return Doomed(doomed.images, tuple(static), doomed.records), problems
+    return doomed, problems

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from tests import playbooks
 
-BROKEN_TWIN = {"all": {"hosts": {"twin": {"django_command": ["gunicorn", "no.such:application"]}}}}
+# The order of the hosts is that of the batches.
+BROKEN_TWIN = {"all": {"hosts": {"release": {}, "twin": {"django_command": ["gunicorn", "no.such:application"]}}}}
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +54,7 @@ def test_all_hosts_or_none(twins: Path, broken_twin: str) -> None:
     assert Host("twin").is_clean()
 
 
-def test_later_batches_are_left_alone_and_earlier_ones_come_back(twins: Path, broken_twin: str) -> None:
+def test_earlier_batches_come_back(twins: Path, broken_twin: str) -> None:
     assert twins.exists()
     before = (serving(), serving("twin"))
     source = version("batches", "additive", "data")
@@ -61,6 +62,19 @@ def test_later_batches_are_left_alone_and_earlier_ones_come_back(twins: Path, br
     assert run.code != 0
     assert verdicts(run) == {"release": "returned", "twin": "failed"}
     assert (serving(), serving("twin")) == before
+
+
+def test_batches_whose_turn_has_not_come_are_left_alone(twins: Path) -> None:
+    assert twins.exists()
+    first = VERSIONS / "broken_first.json"
+    broken = {"django_command": ["gunicorn", "no.such:application"]}
+    first.write_text(json.dumps({"all": {"hosts": {"twin": broken, "release": {}}}}))
+    before = Host().containers()
+    source = version("later", "additive", "data")
+    run = deploy(source, "-i", str(first), "-e", "release_serial=1", hosts="release,twin")
+    assert run.code != 0
+    assert verdicts(run) == {"release": "skipped", "twin": "failed"}
+    assert Host().containers() == before
 
 
 def test_each_host_by_itself_where_that_is_asked_for(twins: Path, broken_twin: str) -> None:
@@ -110,16 +124,16 @@ def test_hooks_run_where_they_should(base: Path, machine: Host) -> None:
     hook = VERSIONS / "hook.yml"
     hook.write_text(
         "- name: Leave a trace\n"
-        "  ansible.builtin.command: sh -c \"echo {{ release_verdict.state | default('going') }} >> /root/hooks\"\n"
+        '  ansible.builtin.command: sh -c "echo {{ release_verdict.state }} >> /root/hooks"\n'
         "  changed_when: true\n"
     )
     hooks = {f"release_hooks_{name}": [str(hook)] for name in ("before_migrate", "after_switch", "on_failure")}
     machine.run("rm -f /root/hooks")
     assert deploy(version("hooks", "additive", "data"), "-e", json.dumps(hooks)).code == 0
-    assert machine.run("cat /root/hooks").split() == ["going", "going"]
+    assert machine.run("cat /root/hooks").split() == ["running", "running"]
     machine.run("rm -f /root/hooks")
     assert deploy(version("hooks-failed", "additive", "data", "crash"), "-e", json.dumps(hooks)).code != 0
-    assert machine.run("cat /root/hooks").split() == ["going", "failed"]
+    assert machine.run("cat /root/hooks").split() == ["running", "failed"]
 
 
 def test_a_release_whose_image_is_gone_is_not_gone_back_to(
@@ -176,7 +190,7 @@ def test_a_host_that_does_not_answer_takes_the_others_back(twins: Path, serial: 
     assert twins.exists()
     before = serving()
     unreachable = VERSIONS / "unreachable.json"
-    unreachable.write_text(json.dumps({"all": {"hosts": {"twin": {"ansible_port": 9}}}}))
+    unreachable.write_text(json.dumps({"all": {"hosts": {"release": {}, "twin": {"ansible_port": 9}}}}))
     source = version("unreachable", "additive", "data")
     run = deploy(source, "-i", str(unreachable), *serial, hosts="release,twin")
     assert run.code != 0

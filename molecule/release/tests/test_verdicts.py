@@ -102,6 +102,18 @@ def test_a_version_that_cannot_run_is_refused(base: Path, machine: Host, variant
     assert machine.is_clean(), machine.containers()
 
 
+def test_a_release_that_is_not_proven_from_outside_goes_back(base: Path, machine: Host) -> None:
+    assert base.exists()
+    before = serving()
+    checks = {"verify_checks": [{"name": "what is not there", "path": "/nowhere/"}]}
+    run = deploy(version("unproven", "additive", "data"), "-e", json.dumps(checks))
+    assert run.code != 0
+    assert verdicts(run) == {"release": "returned"}
+    assert "what is not there" in run.output
+    assert serving() == before
+    assert machine.is_clean(), machine.containers()
+
+
 def test_a_destructive_migration_is_refused_until_it_is_allowed(base: Path, machine: Host) -> None:
     assert base.exists()
     before = serving()

@@ -176,10 +176,6 @@ def test_every_action_is_called_by_its_full_name(role: Path) -> None:
     assert problems == []
 
 
-# Their refusals are still to be written in that way.
-WITH_ASSERTIONS = ("nginx", "release")
-
-
 @every_role
 def test_a_refusal_is_its_message_and_shows_no_internals(role: Path) -> None:
     """`assert` prints its expression, with the names of internals in it, before what it has to say."""
@@ -187,6 +183,6 @@ def test_a_refusal_is_its_message_and_shows_no_internals(role: Path) -> None:
         repo.short(path)
         for path in repo.task_files(role)
         for task in repo.tasks_in(role_docs.load_yaml(path))
-        if "ansible.builtin.assert" in task and role.name not in WITH_ASSERTIONS
+        if "ansible.builtin.assert" in task
     ]
     assert found == []

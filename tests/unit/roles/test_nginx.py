@@ -1,0 +1,39 @@
+# Copyright: (c) 2026, The barehost authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What `nginx` refuses before it renders anything."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+PLAYBOOK = """
+- name: Refuse
+  hosts: localhost
+  connection: local
+  gather_facts: false
+  tasks:
+    - name: Check the paths
+      ansible.builtin.include_role:
+        name: barehost.django.nginx
+        tasks_from: preflight
+"""
+
+
+@pytest.mark.parametrize("path", ["/static/", "static/", "/static", "/sta tic/", "/a{b/"])
+def test_a_path_that_nginx_would_not_match_is_refused_with_its_value(path: str, tmp_path: Path) -> None:
+    playbook = tmp_path / "refuse.yml"
+    playbook.write_text(PLAYBOOK)
+    program = str(Path(sys.executable).with_name("ansible-playbook"))
+    argv = [program, "-i", "localhost,", str(playbook), "-e", json.dumps({"nginx_static_url": path})]
+    env = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_FORCE_COLOR": "0"}
+    done = subprocess.run(argv, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    assert (done.returncode == 0) == (path == "/static/"), done.stdout
+    if done.returncode:
+        assert f"A path of the site is {path}: it must start and end with a slash" in " ".join(done.stdout.split())

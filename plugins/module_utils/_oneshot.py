@@ -95,6 +95,16 @@ class Answer:
         return lines[-1][:500] if lines else "nothing"
 
 
+class ProgramError(Exception):
+    """A program that did not do what it should; says why, with what the module returns beside that."""
+
+    def __init__(self, message: str, answer: Answer, **result: Any) -> None:  # noqa: ANN401 - results are JSON
+        """Take the message, the answer that explains it, and what is known nevertheless."""
+        super().__init__(message)
+        error = (answer.first("failed") or {}).get("error")
+        self.result = {"detail": detail(answer), **({"error": error} if error else {}), **result}
+
+
 def program_text(program: ModuleType, parameters: Mapping[str, Any]) -> str:
     """Return the whole program: the parts that it imports, its own, and the call with its parameters."""
     parts = [IMPORTS.sub("", inspect.getsource(part)) for part in _parts(program)]

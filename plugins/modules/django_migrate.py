@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: django_migrate
-short_description: Plans and applies Django's migrations from a given image
+short_description: Applies Django's migrations from a given image
 version_added: 0.1.0
 author: The barehost authors (@barehost)
 description:
@@ -33,13 +33,6 @@ attributes:
     description: Reports a change only where a migration was applied.
     support: full
 options:
-  state:
-    description:
-      - V(applied) applies what is missing.
-      - V(plan) says what is missing, applies nothing and reports no change.
-    type: str
-    choices: [plan, applied]
-    default: applied
   serving:
     description: Whether code of an earlier release serves now, and goes on while the migrations run.
     type: bool
@@ -144,74 +137,22 @@ detail:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.barehost.django.plugins.module_utils import (
-    _lock,
-    _migrations,
-    _oneshot,
-    _program_migrate,
-    _release,
-)
+from ansible_collections.barehost.django.plugins.module_utils import _lock, _migrate, _migrations, _oneshot, _release
 
 ARGUMENTS: dict[str, Any] = {
     **_oneshot.ARGUMENTS,
     **_lock.ARGUMENTS,
+    **_migrate.ARGUMENTS,
     "release_id": {"type": "str", "default": ""},
-    "state": {"type": "str", "choices": ["plan", "applied"], "default": "applied"},
-    "serving": {"type": "bool", "default": False},
-    "allow_destructive": {"type": "bool", "default": False},
     "lock_wait_timeout": {"type": "int", "default": 15},
     "dump": {"type": "str", "default": ""},
-    "database": {"type": "str", "default": "default"},
-    "timeout": {"type": "int", "default": 600},
 }
-
-
-def result_of(answer: _oneshot.Answer) -> dict[str, Any]:
-    """Return what is known after a run, whether it went well or not."""
-    failed = answer.first("failed") or {}
-    applied = [event["migration"] for event in answer.all("applied")]
-    result: dict[str, Any] = {
-        "applied": applied,
-        "failed_migration": failed.get("migration"),
-        "failed_operation": failed.get("operation"),
-        # Where it failed, or was stopped, in the middle: what no finished migration accounts for.
-        "done_operations": [event["text"] for event in answer.all("operation") if event["migration"] not in applied],
-        "plan_known": answer.first("plan") is not None,
-    }
-    if failed:
-        result["error"] = failed["error"]
-    planned = answer.first("plan")
-    if planned is not None:
-        result.update({key: planned[key] for key in ("plan", "heads", "unknown")})
-        result["kinds"] = _migrations.kinds(planned["plan"])
-    return result
-
-
-def failure(answer: _oneshot.Answer, result: dict[str, Any], params: dict[str, Any], *, apply: bool) -> str:
-    """Say in one line what went wrong, and what state it leaves."""
-    if answer.first("refused") is not None:
-        return _migrations.refusal(result["plan"])
-    what = f"migration {result['failed_migration']}" if result["failed_migration"] else "migrating"
-    message = _oneshot.explain(answer, what, params["timeout"])
-    failed = answer.first("failed") or {}
-    # A run that had a plan and did not say how it ended was stopped somewhere in the middle.
-    half_way = apply and bool(result["failed_migration"] or (not failed and result.get("plan")))
-    if half_way or result["applied"]:
-        message += _migrations.aftermath(
-            result["applied"], result["done_operations"], failed, dump=params["dump"], half_way=half_way
-        )
-    return message
-
-
-def unreachable_yet(answer: _oneshot.Answer) -> bool:
-    """Whether only the database was missing, which on a host that is being built is no error of the plan."""
-    return (answer.first("failed") or {}).get("stage") == "connect"
 
 
 def exit_unknown(module: AnsibleModule, reason: str) -> None:
     """End a check on a host that cannot be asked yet."""
     module.exit_json(
-        changed=module.params["state"] == "applied",
+        changed=True,
         msg=f"the plan cannot be known yet: {reason}",
         applied=[],
         failed_migration=None,
@@ -222,43 +163,19 @@ def exit_unknown(module: AnsibleModule, reason: str) -> None:
     )
 
 
-def ask(module: AnsibleModule, project: _oneshot.Project, *, apply: bool) -> _oneshot.Answer:
-    """Let Django plan, and apply where that is wanted."""
-    params = module.params
-    name = _oneshot.container_name("migrate")
-    return _oneshot.run_program(
-        module,
-        _oneshot.oneshot_cmd(project, name),
-        _program_migrate,
-        {
-            "settings_module": project.settings_module,
-            "database": params["database"],
-            "apply": apply,
-            "refuse_destructive": params["serving"] and not params["allow_destructive"],
-            "lock_wait_timeout": params["lock_wait_timeout"],
-        },
-        seconds=params["timeout"],
-        container=name,
-    )
-
-
-def outcome(result: dict[str, Any], *, apply: bool, plan_only: bool) -> dict[str, Any]:
+def outcome(result: dict[str, Any], *, apply: bool) -> dict[str, Any]:
     """Return what a run that went well says of itself."""
-    plan = result["plan"]
-    number = len(result["applied"]) if apply else len(plan)
-    verb = "applied" if apply else "to apply" if plan_only else "would be applied"
-    said: dict[str, Any] = {
-        "changed": bool(number) and not plan_only,
-        "msg": f"{_migrations.count(number)} {verb}" if number else "the schema is up to date",
+    number = len(result["applied"] if apply else result["plan"])
+    if not number:
+        return {"changed": False, "msg": "the schema is up to date"}
+    diff = {
+        "before_header": "schema",
+        "after_header": "schema, migrated",
+        "before": "",
+        "after": _migrations.plan_text(result["plan"]),
     }
-    if number:
-        said["diff"] = {
-            "before_header": "schema",
-            "after_header": "schema, migrated",
-            "before": "",
-            "after": _migrations.plan_text(plan),
-        }
-    return said
+    verb = "applied" if apply else "would be applied"
+    return {"changed": True, "msg": f"{_migrations.count(number)} {verb}", "diff": diff}
 
 
 def record(params: dict[str, Any], result: dict[str, Any]) -> None:
@@ -276,7 +193,7 @@ def record(params: dict[str, Any], result: dict[str, Any]) -> None:
 
 
 def main() -> None:
-    """Plan, apply, report."""
+    """Apply, and report."""
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     _lock.step_until_exit(module, module.params["project_dir"], "migrations")
     project = _oneshot.Project.from_params(module.params)
@@ -285,18 +202,17 @@ def main() -> None:
         if reason is not None:
             exit_unknown(module, reason)
     _oneshot.need_docker(module)
-    plan_only = module.params["state"] == "plan"
-    apply = not (plan_only or module.check_mode)
-    answer = ask(module, project, apply=apply)
-    result = result_of(answer)
+    apply = not module.check_mode
+    answer = _migrate.ask(module, project, apply=apply, lock_wait=module.params["lock_wait_timeout"])
+    result = _migrate.result_of(answer)
     if apply:
         record(module.params, result)
     if answer.first("done") is None:
-        if module.check_mode and unreachable_yet(answer):
-            exit_unknown(module, "the database does not answer yet")
-        message = failure(answer, result, module.params, apply=apply)
+        if module.check_mode and _migrate.unreachable_yet(answer):
+            exit_unknown(module, _migrate.NO_DATABASE)
+        message = _migrate.failure(answer, result, module.params, apply=apply)
         module.fail_json(msg=message, detail=_oneshot.detail(answer), **result)
-    module.exit_json(**result, **outcome(result, apply=apply, plan_only=plan_only))
+    module.exit_json(**result, **outcome(result, apply=apply))
 
 
 if __name__ == "__main__":

@@ -22,16 +22,17 @@ PLAYBOOK = """
   connection: local
   gather_facts: false
   tasks:
-    - name: Bring the schema up to the release
+    - name: Prepare the release
       ansible.builtin.include_role:
         name: barehost.django.release
-        tasks_from: migrate
+        tasks_from: prepare
         public: true
 
     - name: Say what is left for the others
       ansible.builtin.debug:
-        msg: "applied={{ release__migrated.applied | length }} heads={{ release__migrated.heads | length }} \
-          plan={{ release__migrated.plan | length }} changed={{ release__migrated is changed }}"
+        msg: "applied={{ (release__migrated | default({})).applied | default([]) | length }} \
+          heads={{ release__prepared.heads | length }} plan={{ release__prepared.plan | length }} \
+          changed={{ release__migrated is defined and release__migrated is changed }}"
 """
 # Stands in for docker: notes what it was asked, and answers as a real run did.
 DOCKER = """#!{python}
@@ -75,6 +76,7 @@ class Run:
             "release_id": "abc",
             "release_services": {"mysql": {}},
             "release_database": {"name": "shop"},
+            "release_static_enabled": False,
             **variables,
         }
         env = {

@@ -75,25 +75,9 @@ def test_check_shows_the_plan() -> None:
 
 
 @pytest.mark.parametrize("check", [False, True])
-def test_a_plan_is_no_change(*, check: bool) -> None:
-    engine = stack_runs(Engine()).on(*RUN, reply=recorded("migrate_plan"))
-    result = run(django_migrate.main, {**ARGS, "state": "plan", "serving": True}, engine, check=check)
-    assert (result["changed"], result["applied"], len(result["plan"])) == (False, [], 19)
-    assert result["msg"] == "19 migrations to apply"
-    assert sent(engine.calls[-1])["apply"] is False
-
-
-def test_a_plan_that_is_not_known_is_no_change() -> None:
-    engine = Engine(missing=("docker",))
-    result = run(django_migrate.main, {**ARGS, "state": "plan"}, engine, check=True)
-    assert (result["changed"], result["plan_known"]) == (False, False)
-
-
-@pytest.mark.parametrize("check", [False, True])
-@pytest.mark.parametrize("state", ["plan", "applied"])
-def test_what_the_serving_release_cannot_bear_is_refused(state: str, *, check: bool) -> None:
+def test_what_the_serving_release_cannot_bear_is_refused(*, check: bool) -> None:
     engine = stack_runs(Engine()).on(*RUN, reply=recorded("migrate_refused"))
-    result = run(django_migrate.main, {**ARGS, "serving": True, "state": state}, engine, check=check)
+    result = run(django_migrate.main, {**ARGS, "serving": True}, engine, check=check)
     assert result["failed"] is True
     assert result["msg"] == (
         "nothing was applied: the release that serves cannot live with optimization.0003_broken: Add field colour to job "

@@ -1,0 +1,101 @@
+# Copyright: (c) 2026, The barehost authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Collecting the static files of a release into a directory of its own on the host."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.barehost.django.plugins.module_utils import _oneshot, _program_collectstatic, _static
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ansible.module_utils.basic import AnsibleModule
+
+RELEASE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be collected, and where to."""
+
+    release_id: str
+    dest: Path
+    static_root: str
+    seconds: int
+
+    @classmethod
+    def from_params(cls, params: Mapping[str, Any]) -> Request:
+        """Read a module's parameters."""
+        dest = Path(params["project_dir"], "static", params["release_id"])
+        return cls(params["release_id"], dest, params["static_root"], params["collect_timeout"])
+
+    @property
+    def current(self) -> Path:
+        """Where the files are that the edge serves first."""
+        return self.dest.parent / "current"
+
+    def problem(self) -> str | None:
+        """Say which parameter cannot be used."""
+        if not RELEASE_ID.match(self.release_id) or self.release_id == "current":
+            return f"release_id {self.release_id!r} is none: letters, digits, dots and dashes, and not 'current'"
+        if not self.static_root.startswith("/") or ":" in self.static_root:
+            return f"static_root {self.static_root!r} is no absolute path in a container: start it with /"
+        if self.dest.exists() and not self.dest.is_dir():
+            return f"{self.dest} is in the way: it is no directory; move it away"
+        return None
+
+
+def there(request: Request) -> dict[str, Any]:
+    """Return what there is of a release that was collected before."""
+    found = _static.census(request.dest)
+    return {"changed": False, "directory": str(request.dest), "files": found.files, "bytes": found.bytes}
+
+
+def predicted(request: Request) -> dict[str, Any]:
+    """Return what a dry run can say of a release that was not collected yet."""
+    diff = {"before": "", "after": f"{request.dest}/ (which files cannot be known yet)\n"}
+    return {"changed": True, "directory": str(request.dest), "files": 0, "bytes": 0, "diff": diff}
+
+
+def collect(module: AnsibleModule, request: Request) -> dict[str, Any]:
+    """Collect into a directory beside the target, and rename it; return what came of it."""
+    project = _oneshot.Project.from_params(module.params)
+    name = _oneshot.container_name("static")
+    staging = _static.make_staging(request.dest)
+    try:
+        answer = _oneshot.run_program(
+            module,
+            # Root, as it is the directory's owner: no user id of an image needs to be known out here.
+            _oneshot.oneshot_cmd(project, name, user="0:0", volumes=[f"{staging}:{request.static_root}"]),
+            _program_collectstatic,
+            {"settings_module": project.settings_module, "static_root": request.static_root},
+            seconds=request.seconds,
+            container=name,
+        )
+        if answer.first("done") is None:
+            message = _oneshot.explain(answer, "collecting static files", request.seconds)
+            raise _oneshot.ProgramError(message, answer, directory=str(request.dest))
+        _static.settle(staging, request.dest)
+    finally:
+        # After the rename there is nothing left of it.
+        shutil.rmtree(staging, ignore_errors=True)
+    difference = _static.compare(request.current, request.dest)
+    return {
+        **there(request),
+        "changed": True,
+        "added": len(difference.added),
+        "removed": len(difference.removed),
+        "differing": len(difference.changed),
+        "diff": {
+            "before_header": str(request.current),
+            "after_header": str(request.dest),
+            "before": "",
+            "after": difference.text(),
+        },
+    }

@@ -1,0 +1,85 @@
+# Copyright: (c) 2026, The barehost authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Asking Django for its plan of migrations, or to apply it: the question, and what the answer says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.barehost.django.plugins.module_utils import _migrations, _oneshot, _program_migrate
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ansible.module_utils.basic import AnsibleModule
+
+# What both the plan and its application need to know.
+ARGUMENTS: dict[str, Any] = {
+    "serving": {"type": "bool", "default": False},
+    "allow_destructive": {"type": "bool", "default": False},
+    "database": {"type": "str", "default": "default"},
+    "timeout": {"type": "int", "default": 600},
+}
+NO_DATABASE = "the database does not answer yet"
+
+
+def ask(module: AnsibleModule, project: _oneshot.Project, *, apply: bool, lock_wait: int = 0) -> _oneshot.Answer:
+    """Let Django plan, and apply where that is wanted."""
+    params = module.params
+    name = _oneshot.container_name("migrate")
+    return _oneshot.run_program(
+        module,
+        _oneshot.oneshot_cmd(project, name),
+        _program_migrate,
+        {
+            "settings_module": project.settings_module,
+            "database": params["database"],
+            "apply": apply,
+            "refuse_destructive": params["serving"] and not params["allow_destructive"],
+            "lock_wait_timeout": lock_wait,
+        },
+        seconds=params["timeout"],
+        container=name,
+    )
+
+
+def result_of(answer: _oneshot.Answer) -> dict[str, Any]:
+    """Return what is known after a run, whether it went well or not."""
+    failed = answer.first("failed") or {}
+    applied = [event["migration"] for event in answer.all("applied")]
+    result: dict[str, Any] = {
+        "applied": applied,
+        "failed_migration": failed.get("migration"),
+        "failed_operation": failed.get("operation"),
+        # Where it failed, or was stopped, in the middle: what no finished migration accounts for.
+        "done_operations": [event["text"] for event in answer.all("operation") if event["migration"] not in applied],
+        "plan_known": answer.first("plan") is not None,
+    }
+    if failed:
+        result["error"] = failed["error"]
+    planned = answer.first("plan")
+    if planned is not None:
+        result.update({key: planned[key] for key in ("plan", "heads", "unknown")})
+        result["kinds"] = _migrations.kinds(planned["plan"])
+    return result
+
+
+def failure(answer: _oneshot.Answer, result: dict[str, Any], params: Mapping[str, Any], *, apply: bool) -> str:
+    """Say in one line what went wrong, and what state it leaves."""
+    if answer.first("refused") is not None:
+        return _migrations.refusal(result["plan"])
+    what = f"migration {result['failed_migration']}" if result["failed_migration"] else "migrating"
+    message = _oneshot.explain(answer, what, params["timeout"])
+    failed = answer.first("failed") or {}
+    # A run that had a plan and did not say how it ended was stopped somewhere in the middle.
+    half_way = apply and bool(result["failed_migration"] or (not failed and result.get("plan")))
+    if half_way or result["applied"]:
+        message += _migrations.aftermath(
+            result["applied"], result["done_operations"], failed, dump=params["dump"], half_way=half_way
+        )
+    return message
+
+
+def unreachable_yet(answer: _oneshot.Answer) -> bool:
+    """Whether only the database was missing, which on a host that is being built is no error of the plan."""
+    return (answer.first("failed") or {}).get("stage") == "connect"

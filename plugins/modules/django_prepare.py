@@ -1,0 +1,247 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, The barehost authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Collect the static files of a release, and plan its migrations."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: django_prepare
+short_description: Collects the static files of a release and plans its migrations
+version_added: 0.1.0
+author: The barehost authors (@barehost)
+description:
+  - Runs Django's C(collectstatic) in a one-shot container of the app, into a fresh directory on the host that is
+    mounted at O(static_root), whatever the app's settings say. The directory becomes C(static/<release_id>) below
+    O(project_dir) by a rename, once it is whole and on the disk; one that is there is whole and left alone.
+  - At the same time another one-shot container says which migrations the database misses, and what each of their
+    operations means for code of an earlier release, as M(barehost.django.django_migrate) describes it. Nothing is applied.
+  - Both come to their end before a failure of either ends the module, the migrations' first.
+extends_documentation_fragment:
+  - barehost.django.lock
+  - barehost.django.oneshot
+attributes:
+  check_mode:
+    description:
+      - Reports a change where the files were not collected yet; which ones there will be is not known before.
+      - Plans where the host can be asked, and says so where it cannot be yet.
+    support: full
+  diff_mode:
+    description: Shows the files that the release adds, removes and changes in comparison with the current one.
+    support: full
+  idempotent:
+    description: A release whose files are there is not collected again.
+    support: full
+options:
+  release_id:
+    description: Id of the release.
+    type: str
+    required: true
+  collect:
+    description: Whether the app has static files.
+    type: bool
+    default: true
+  static_root:
+    description: Where the directory is mounted in the container.
+    type: str
+    default: /app/staticfiles
+  collect_timeout:
+    description: Seconds after which the container that collects is stopped.
+    type: int
+    default: 300
+  serving:
+    description: Whether code of an earlier release serves now, and goes on while the migrations run.
+    type: bool
+    default: false
+  allow_destructive:
+    description: Whether operations that break the code of O(serving) may be planned.
+    type: bool
+    default: false
+  database:
+    description: Alias of the database in Django's C(DATABASES).
+    type: str
+    default: default
+  timeout:
+    description: Seconds after which the container that plans is stopped.
+    type: int
+    default: 600
+"""
+
+EXAMPLES = r"""
+- name: Collect the static files of the new release, and plan its migrations
+  barehost.django.django_prepare:
+    project_dir: /opt/shop
+    compose_files:
+      - /opt/shop/compose.yaml
+      - /opt/shop/releases/0a1b2c3d4e5f.yaml
+    release_id: 0a1b2c3d4e5f
+"""
+
+RETURN = r"""
+static:
+  description: What became of the static files.
+  type: dict
+  returned: where O(collect) is true
+  contains:
+    changed:
+      description: Whether they were collected now.
+      type: bool
+      returned: success
+    directory:
+      description: Directory of the files.
+      type: str
+      returned: success
+    files:
+      description: How many files it holds.
+      type: int
+      returned: success
+    bytes:
+      description: How large they are together.
+      type: int
+      returned: success
+    added:
+      description: How many files the current release does not have.
+      type: int
+      returned: when collected
+    removed:
+      description: How many files only the current release has.
+      type: int
+      returned: when collected
+    differing:
+      description: How many files differ from those of the current release.
+      type: int
+      returned: when collected
+plan:
+  description: The migrations that the database misses, in their order.
+  type: list
+  elements: dict
+  returned: where Django could be asked
+  sample:
+    - migration: shop.0002_price
+      operations:
+        - text: Add field price to item
+          kind: additive
+          reason: ""
+          reversible: true
+kinds:
+  description: Number of operations of each kind in the plan, and of those that Django cannot undo.
+  type: dict
+  returned: where Django could be asked
+  sample: {additive: 1, destructive: 0, data: 0, irreversible: 0}
+heads:
+  description: For each app in the image, its last migration.
+  type: dict
+  returned: where Django could be asked
+  sample: {shop: 0002_price}
+unknown:
+  description: Migrations that the database has applied and the image does not have. The schema is ahead of the image.
+  type: list
+  elements: str
+  returned: where Django could be asked
+plan_known:
+  description: Whether Django could be asked; false only in check mode on a host that is not far enough.
+  type: bool
+  returned: always
+error:
+  description: Name of the class of the error.
+  type: str
+  returned: on a failure that Django reported
+detail:
+  description: Traceback and last output.
+  type: str
+  returned: on failure
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.barehost.django.plugins.module_utils import _collect, _lock, _migrate, _migrations, _oneshot
+
+ARGUMENTS: dict[str, Any] = {
+    **_oneshot.ARGUMENTS,
+    **_lock.ARGUMENTS,
+    **_migrate.ARGUMENTS,
+    "release_id": {"type": "str", "required": True},
+    "collect": {"type": "bool", "default": True},
+    "static_root": {"type": "str", "default": "/app/staticfiles"},
+    "collect_timeout": {"type": "int", "default": 300},
+}
+
+
+def static_files(module: AnsibleModule, request: _collect.Request) -> dict[str, Any]:
+    """Collect where that is wanted and was not done yet."""
+    if not module.params["collect"]:
+        return {}
+    if request.dest.is_dir():
+        return {"static": _collect.there(request)}
+    return {"static": _collect.predicted(request) if module.check_mode else _collect.collect(module, request)}
+
+
+def plan(module: AnsibleModule) -> dict[str, Any]:
+    """Ask for the plan."""
+    project = _oneshot.Project.from_params(module.params)
+    if module.check_mode:
+        reason = _oneshot.why_unknown(module, project)
+        if reason is not None:
+            return {"plan_known": False, "unknown_because": reason}
+    answer = _migrate.ask(module, project, apply=False)
+    found = _migrate.result_of(answer)
+    result: dict[str, Any] = {
+        key: found[key] for key in ("plan", "kinds", "heads", "unknown", "plan_known") if key in found
+    }
+    if answer.first("done") is None:
+        if module.check_mode and _migrate.unreachable_yet(answer):
+            return {"plan_known": False, "unknown_because": _migrate.NO_DATABASE}
+        message = _migrate.failure(answer, found, module.params, apply=False)
+        raise _oneshot.ProgramError(message, answer, **result)
+    return result
+
+
+def said(result: dict[str, Any]) -> str:
+    """Say in one line what there is now."""
+    parts = []
+    if "static" in result:
+        static = result["static"]
+        collected = "would be collected" if static["changed"] and not static["files"] else "are there"
+        parts.append(f"{static['files'] or 'the'} static files {collected}")
+    if "unknown_because" in result:
+        parts.append(f"the plan cannot be known yet: {result['unknown_because']}")
+    elif result["plan"]:
+        parts.append(f"{_migrations.count(len(result['plan']))} to apply")
+    else:
+        parts.append("the schema is up to date")
+    return "; ".join(parts)
+
+
+def main() -> None:
+    """Do both at the same time."""
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    _lock.step_until_exit(module, module.params["project_dir"], "static files, plan of migrations")
+    request = _collect.Request.from_params(module.params)
+    problem = request.problem()
+    if problem:
+        module.fail_json(msg=problem)
+    if not module.check_mode:
+        _oneshot.need_docker(module)
+    with ThreadPoolExecutor() as pool:
+        tries = [pool.submit(plan, module), pool.submit(static_files, module, request)]
+    result: dict[str, Any] = {}
+    try:
+        for done in tries:
+            result.update(done.result())
+    except _oneshot.ProgramError as error:
+        module.fail_json(msg=str(error), **error.result)
+    except OSError as error:
+        module.fail_json(msg=f"the static files cannot be put into {request.dest.parent}: {error}")
+    message = said(result)
+    result.pop("unknown_because", None)
+    static = result.get("static", {})
+    if static.get("changed") and not static["files"] and not module.check_mode:
+        module.warn("collectstatic put no file into its directory: does the app's storage send them elsewhere?")
+    diff = static.pop("diff", None)
+    module.exit_json(changed=static.get("changed", False), msg=message, **({"diff": diff} if diff else {}), **result)
+
+
+if __name__ == "__main__":
+    main()

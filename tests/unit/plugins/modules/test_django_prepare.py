@@ -1,0 +1,212 @@
+# Copyright: (c) 2026, The barehost authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""django_prepare: one directory for each release, whole or not there, and the plan beside it."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+from threading import Event
+from typing import TYPE_CHECKING
+from unittest import mock
+
+import pytest
+from ansible.module_utils import basic
+from ansible_collections.barehost.django.plugins.modules import django_prepare
+from support.modules import Engine, recorded, run, stack_runs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from support.modules import Call, Reply
+
+DONE = '\nbarehost-recorded:{"event": "done"}\n'
+
+
+def collects(files: dict[str, str], code: int = 0, out: str = DONE) -> Callable[[Call], Reply]:
+    """Do what the container does: write into the directory that is mounted."""
+
+    def reply(call: Call) -> Reply:
+        staging = Path(call.argv[call.argv.index("-v") + 1].partition(":")[0])
+        for path, text in files.items():
+            (staging / path).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            (staging / path).write_text(text)
+            (staging / path).chmod(0o600)
+        return code, out, ""
+
+    return reply
+
+
+def engine_of(static: Reply | Callable[[Call], Reply] | None, plan: str = "migrate_nothing") -> Engine:
+    """Return an engine whose containers collect, and plan."""
+    engine = Engine()
+    if static is not None:
+        engine.on("run", "-v", reply=static)
+    return engine.on("run", reply=recorded(plan))
+
+
+def args(tmp_path: Path, release: str = "r1") -> dict[str, object]:
+    return {"project_dir": str(tmp_path), "release_id": release}
+
+
+def test_collects_into_a_fresh_directory(tmp_path: Path) -> None:
+    engine = engine_of(collects({"admin/a.css": "abc", "b.js": "x"}))
+    result = run(django_prepare.main, {**args(tmp_path), "static_root": "/srv/static"}, engine)
+    assert result["changed"] is True
+    assert (result["static"]["files"], result["static"]["bytes"]) == (2, 4)
+    assert (result["static"]["added"], result["static"]["removed"], result["static"]["differing"]) == (2, 0, 0)
+    assert result["static"]["directory"] == str(tmp_path / "static" / "r1")
+    assert result["diff"]["after"] == "+ admin/a.css\n+ b.js\n"
+    argv = next(call.argv for call in engine.calls if "-v" in call.argv)
+    assert argv[argv.index("--user") + 1] == "0:0"
+    assert argv[argv.index("-v") + 1].startswith(f"{tmp_path}/static/.r1.")
+    assert argv[argv.index("-v") + 1].endswith(":/srv/static")
+    assert argv[-3:] == ["web", "python", "-"]
+    assert [path.name for path in (tmp_path / "static").iterdir()] == ["r1"]
+
+
+def test_everybody_may_read(tmp_path: Path) -> None:
+    run(django_prepare.main, args(tmp_path), engine_of(collects({"admin/a.css": "abc"})))
+    root = tmp_path / "static" / "r1"
+    modes = [stat.S_IMODE(path.stat().st_mode) for path in (root, root / "admin", root / "admin" / "a.css")]
+    assert modes == [0o755, 0o755, 0o644]
+
+
+def test_a_release_that_is_there_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "static" / "r1").mkdir(parents=True)
+    (tmp_path / "static" / "r1" / "a").write_text("abc")
+    for check in (False, True):
+        engine = stack_runs(Engine()).on("run", reply=recorded("migrate_nothing"))
+        result = run(django_prepare.main, args(tmp_path), engine, check=check)
+        assert (result["changed"], result["static"]["files"], result["static"]["bytes"]) == (False, 1, 3)
+        assert result["msg"] == "1 static files are there; the schema is up to date"
+
+
+def test_check_without_anything(tmp_path: Path) -> None:
+    result = run(django_prepare.main, args(tmp_path), Engine(missing=("docker",)), check=True)
+    assert result["changed"] is True
+    assert result["msg"] == (
+        "the static files would be collected; the plan cannot be known yet: Docker is not installed yet"
+    )
+    assert (result["plan_known"], "plan" in result) == (False, False)
+    assert not (tmp_path / "static").exists()
+
+
+def test_diff_against_the_current_release(tmp_path: Path) -> None:
+    for release, files in (("r1", {"a": "1", "b": "1", "c": "1"}), ("r2", {"a": "1", "b": "2", "d": "1"})):
+        result = run(django_prepare.main, args(tmp_path, release), engine_of(collects(files)))
+        if release == "r1":
+            (tmp_path / "static" / "current").symlink_to("r1")
+    assert result["diff"]["after"] == "+ d\n- c\n~ b\n"
+    assert (result["static"]["added"], result["static"]["removed"], result["static"]["differing"]) == (1, 1, 1)
+
+
+def test_the_diff_is_bounded(tmp_path: Path) -> None:
+    files = {f"f{index:03}": "x" for index in range(100)}
+    result = run(django_prepare.main, args(tmp_path), engine_of(collects(files)))
+    assert result["static"]["added"] == 100
+    assert result["diff"]["after"].endswith("+ f039\n+ … and 60 more\n")
+
+
+def test_a_failure_leaves_nothing(tmp_path: Path) -> None:
+    code, out, _err = recorded("no_settings")
+    result = run(django_prepare.main, args(tmp_path), engine_of(collects({"a": "1"}, code, out)))
+    assert result["failed"] is True
+    assert result["msg"].startswith("collecting static files failed: the app does not start with these settings: Mod")
+    assert list((tmp_path / "static").iterdir()) == []
+
+
+def test_leftovers_of_a_killed_run_are_removed(tmp_path: Path) -> None:
+    (tmp_path / "static" / ".r1.abc").mkdir(parents=True)
+    (tmp_path / "static" / ".r10.abc").mkdir()
+    run(django_prepare.main, args(tmp_path), engine_of(collects({"a": "1"})))
+    assert sorted(path.name for path in (tmp_path / "static").iterdir()) == [".r10.abc", "r1"]
+
+
+def test_nothing_collected_is_a_warning(tmp_path: Path) -> None:
+    with mock.patch.object(basic.AnsibleModule, "warn") as warn:
+        result = run(django_prepare.main, args(tmp_path), engine_of(collects({})))
+    assert result["changed"] is True
+    assert "put no file into its directory" in warn.call_args.args[0]
+
+
+@pytest.mark.parametrize(
+    ("extra", "fragment"),
+    [
+        ({"release_id": "../x"}, "release_id '../x'"),
+        ({"release_id": "current"}, "release_id 'current'"),
+        ({"release_id": ""}, "release_id ''"),
+        ({"static_root": "static"}, "static_root 'static'"),
+        ({"static_root": "/a:/b"}, "static_root '/a:/b'"),
+    ],
+)
+def test_refused(tmp_path: Path, extra: dict[str, str], fragment: str) -> None:
+    result = run(django_prepare.main, {**args(tmp_path), **extra})
+    assert result["failed"] is True
+    assert fragment in result["msg"]
+
+
+def test_a_file_in_the_way(tmp_path: Path) -> None:
+    (tmp_path / "static").mkdir()
+    (tmp_path / "static" / "r1").write_text("")
+    assert "is in the way" in run(django_prepare.main, args(tmp_path))["msg"]
+
+
+def test_plans_and_applies_nothing(tmp_path: Path) -> None:
+    engine = engine_of(collects({"a": "1"}), "migrate_plan")
+    result = run(django_prepare.main, {**args(tmp_path), "serving": True}, engine)
+    assert (result["changed"], len(result["plan"]), result["plan_known"]) == (True, 19, True)
+    assert result["heads"]["auth"] == "0012_alter_user_first_name_max_length"
+    assert result["msg"] == "1 static files are there; 19 migrations to apply"
+    assert "applied" not in result
+    asked = next(call.data or "" for call in engine.calls if "-v" not in call.argv)
+    assert '\\"apply\\": false' in asked
+    assert '\\"refuse_destructive\\": true' in asked
+
+
+def test_an_app_without_static_files(tmp_path: Path) -> None:
+    result = run(django_prepare.main, {**args(tmp_path), "collect": False}, engine_of(None, "migrate_plan"))
+    assert (result["changed"], "static" in result, len(result["plan"])) == (False, False, 19)
+    assert not (tmp_path / "static").exists()
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_what_the_serving_release_cannot_bear_is_refused(tmp_path: Path, *, check: bool) -> None:
+    engine = stack_runs(engine_of(collects({"a": "1"}), "migrate_refused"))
+    result = run(django_prepare.main, {**args(tmp_path), "serving": True}, engine, check=check)
+    assert result["failed"] is True
+    assert result["msg"].startswith("nothing was applied: the release that serves cannot live with optimization.0003_")
+    assert result["kinds"]["destructive"] == 1
+
+
+def test_a_check_before_the_database_answers(tmp_path: Path) -> None:
+    engine = stack_runs(engine_of(None, "no_database"))
+    result = run(django_prepare.main, args(tmp_path), engine, check=True)
+    assert (result["changed"], result["plan_known"]) == (True, False)
+    assert result["msg"].endswith("the plan cannot be known yet: the database does not answer yet")
+
+
+def test_the_failure_of_one_waits_for_the_other(tmp_path: Path) -> None:
+    collected = Event()
+
+    def collect(call: Call) -> Reply:
+        reply = collects({"a": "1"})(call)
+        collected.set()
+        return reply
+
+    def plan(_call: Call) -> Reply:
+        # Both run at the same time: one after the other, this would wait for nothing.
+        assert collected.wait(60)
+        return recorded("no_database")
+
+    engine = Engine().on("run", "-v", reply=collect).on("run", reply=plan)
+    result = run(django_prepare.main, args(tmp_path), engine)
+    assert result["msg"].startswith("migrating failed: the database does not let the app in: OperationalError: (2005, ")
+    assert [path.name for path in (tmp_path / "static").iterdir()] == ["r1"]
+
+
+def test_a_disk_that_is_full_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "static").write_text("")
+    result = run(django_prepare.main, args(tmp_path), engine_of(None))
+    assert result["failed"] is True
+    assert result["msg"].startswith(f"the static files cannot be put into {tmp_path}/static: ")

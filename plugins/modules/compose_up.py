@@ -65,6 +65,25 @@ options:
       port: {description: Port inside the container that answers with the digest that it has loaded., type: int, required: true}
       test: {description: Command inside the container that must accept the files before the reload., type: list, elements: str, required: true}
       command: {description: Command inside the container that reloads., type: list, elements: str, required: true}
+  ahead:
+    description:
+      - What a later call will be asked for. Nothing of it is done now; RV(ahead) says what it would be, so that a call that has
+        nothing to do can be spared.
+    type: dict
+    suboptions:
+      services: {description: As O(services)., type: list, elements: str, required: true}
+      remove_orphans: {description: As O(remove_orphans)., type: bool, default: false}
+      reload:
+        description: As O(reload).
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          service: {description: Name of the service., type: str, required: true}
+          digest: {description: Digest of the configuration that it should have loaded., type: str, required: true}
+          port: {description: Port inside the container that answers with the digest that it has loaded., type: int, required: true}
+          test: {description: Command inside the container that must accept the files before the reload., type: list, elements: str, required: true}
+          command: {description: Command inside the container that reloads., type: list, elements: str, required: true}
 """
 
 EXAMPLES = r"""
@@ -88,13 +107,22 @@ changed_services:
   type: list
   elements: str
   returned: always
+ahead:
+  description: What the call that O(ahead) describes would do if it came now, as RV(steps).
+  type: list
+  elements: dict
+  returned: where O(ahead) is given
 """
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.barehost.django.plugins.module_utils import _compose, _edge, _lock, _up, _wait
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 RELOAD_SPEC: dict[str, Any] = {
     "service": {"type": "str", "required": True},
@@ -126,30 +154,51 @@ def reload_service(item: dict[str, Any], engine: _up.Engine) -> None:
         engine.reload(container, item["test"], item["command"], lambda c=container: not stale(item, c))  # type: ignore[misc]
 
 
-def converge(module: AnsibleModule, engine: _up.Engine) -> list[_up.Step]:
-    """Decide, act where this is no dry run, and return what was decided."""
-    services = module.params["services"]
+@dataclass(frozen=True)
+class Decision:
+    """What has to be done to some services."""
+
+    steps: list[_up.Step]
+    reloads: list[dict[str, Any]]
+    stray: list[_compose.Container]
+
+    @property
+    def active(self) -> list[str]:
+        """The services that are created, recreated or started."""
+        return [step.service for step in self.steps if step.action != "none"]
+
+    def all_steps(self) -> list[_up.Step]:
+        """Return everything that is done, as the result tells it."""
+        return [
+            *(step for step in self.steps if step.action != "none"),
+            *(_up.Step(item["service"], "reload", "its files changed") for item in self.reloads),
+            *(_up.Step(container.service, "remove", "no service of this name is left") for container in self.stray),
+        ]
+
+
+def decide(wish: Mapping[str, Any], engine: _up.Engine, snapshot: _up.Snapshot) -> Decision:
+    """Compare what is wanted with what there is."""
+    steps = _up.plan(wish["services"], snapshot)
+    idle = [step.service for step in steps if step.action == "none"]
+    reloads = [item for item in wish["reload"] if item["service"] in idle and needs_reload(item, engine)]
+    return Decision(steps, reloads, _up.orphans(snapshot) if wish["remove_orphans"] else [])
+
+
+def converge(module: AnsibleModule, engine: _up.Engine) -> tuple[list[_up.Step], list[_up.Step]]:
+    """Decide, act where this is no dry run, and return what was decided, for now and for later."""
+    params = module.params
     snapshot = engine.snapshot()
-    steps = _up.plan(services, snapshot)
-    active = [step.service for step in steps if step.action != "none"]
-    stray = _up.orphans(snapshot) if module.params["remove_orphans"] else []
-    reloads = [
-        item
-        for item in module.params["reload"]
-        if item["service"] in services and item["service"] not in active and needs_reload(item, engine)
-    ]
+    decision = decide(params, engine, snapshot)
+    ahead = decide(params["ahead"], engine, snapshot).all_steps() if params["ahead"] else []
     if not module.check_mode:
-        engine.carry_out(steps)
-        _wait.for_services(engine, services, module.params["timeout"], fresh=active)
-        for item in module.params["reload"]:
+        engine.carry_out(decision.steps)
+        _wait.for_services(engine, params["services"], params["timeout"], fresh=decision.active)
+        for item in params["reload"]:
             # Asked again: a container that was to be recreated may have been left as it is.
-            if item["service"] in services and needs_reload(item, engine):
+            if item["service"] in params["services"] and needs_reload(item, engine):
                 reload_service(item, engine)
-        engine.remove(stray)
-    steps = [step for step in steps if step.action != "none"]
-    steps += [_up.Step(item["service"], "reload", "its files changed") for item in reloads]
-    steps += [_up.Step(container.service, "remove", "no service of this name is left") for container in stray]
-    return steps
+        engine.remove(decision.stray)
+    return decision.all_steps(), ahead
 
 
 def unknown_yet(module: AnsibleModule) -> bool:
@@ -172,18 +221,29 @@ def main() -> None:
             "timeout": {"type": "int", "default": 180},
             "remove_orphans": {"type": "bool", "default": False},
             "reload": {"type": "list", "elements": "dict", "options": RELOAD_SPEC, "default": []},
+            "ahead": {
+                "type": "dict",
+                "options": {
+                    "services": {"type": "list", "elements": "str", "required": True},
+                    "remove_orphans": {"type": "bool", "default": False},
+                    "reload": {"type": "list", "elements": "dict", "options": RELOAD_SPEC, "default": []},
+                },
+            },
         },
         supports_check_mode=True,
     )
     params = module.params
     _lock.step_until_exit(module, params["project_dir"], f"start {', '.join(params['services'])}")
     if unknown_yet(module):
-        steps = [_up.Step(service, "create", "nothing is deployed yet") for service in params["services"]]
+        wishes = [params, params["ahead"] or {"services": []}]
+        steps, ahead = [
+            [_up.Step(service, "create", "nothing is deployed yet") for service in wish["services"]] for wish in wishes
+        ]
     else:
         files = _up.compose_files(params["project_dir"])
         engine = _up.Engine(module.run_command, params["project_dir"], files, params["project"], params["definitions"])
         try:
-            steps = converge(module, engine)
+            steps, ahead = converge(module, engine)
         except _up.UpError as error:
             module.fail_json(msg=str(error))
     module.exit_json(
@@ -191,6 +251,7 @@ def main() -> None:
         steps=[vars(step) for step in steps],
         changed_services=sorted({step.service for step in steps}),
         diff={"before": "", "after": "".join(f"{s.service}: {s.action} ({s.reason})\n" for s in steps)},
+        **({"ahead": [vars(step) for step in ahead]} if params["ahead"] else {}),
     )
 
 

@@ -34,8 +34,9 @@ class Doomed:
 
 
 def kept_ids(records: Iterable[Mapping[str, Any]], keep: int, always: Iterable[str]) -> list[str]:
-    """Return the releases that stay: those that are needed in any case, then the last that have served."""
-    served = sorted((r for r in records if r.get("activated")), key=lambda r: str(r["activated"]), reverse=True)
+    """Return the releases that stay: those that are needed in any case, then the last good ones that have served."""
+    good = [record for record in records if record.get("activated") and not record.get("rejected")]
+    served = sorted(good, key=lambda r: str(r["activated"]), reverse=True)
     ids = list(dict.fromkeys(item for item in always if item))
     for record in served:
         if len(ids) >= keep:

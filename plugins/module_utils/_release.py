@@ -8,10 +8,13 @@ which Compose reads by itself. So a plain `docker compose up -d` by hand, at any
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
 import secrets
+import shutil
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,9 +30,8 @@ CURRENT = "current"
 # Which static files are served, in this order: those of the release that serves and of the ones before it. Two of these: a
 # page that was loaded just before one release may ask for its assets just after the next.
 STATIC_LINKS = (CURRENT, "previous", "earlier")
-# Copies of what the serving release was started with: the files themselves are rendered before a release is tried.
-SERVING = "serving"
-BEFORE = "before"
+# Copies of what a release was started with, by their content: the files themselves are rendered before one is tried.
+SETTINGS = "settings"
 SERVING_FILES = (_compose.BASE_FILE, ".env")
 _ID = re.compile(r"^[a-z0-9][a-z0-9._-]{2,62}$")
 
@@ -103,26 +105,43 @@ def write_text(path: Path, text: str, mode: int = 0o644) -> bool:
     return True
 
 
-def keep_serving(project_dir: str) -> None:
-    """Keep a copy of the files that the serving release reads, and of those of the one before it, closed to all but root."""
+def store_settings(project_dir: str) -> str:
+    """Keep a copy of the files that a release is started with, closed to all but root; return the copy's name."""
     root = Path(project_dir)
-    serving, before = root / RELEASES / SERVING, root / RELEASES / BEFORE
-    for folder in (serving, before):
-        folder.mkdir(mode=0o700, exist_ok=True)
-    for name in SERVING_FILES:
-        if (serving / name).exists():
-            write_text(before / name, (serving / name).read_text(encoding="utf-8"), 0o600)
-        if (root / name).exists():
-            write_text(serving / name, (root / name).read_text(encoding="utf-8"), 0o600)
+    texts = {name: (root / name).read_text(encoding="utf-8") for name in SERVING_FILES if (root / name).exists()}
+    name = hashlib.sha256(json.dumps(texts, sort_keys=True).encode()).hexdigest()[:16]
+    folder = root / RELEASES / SETTINGS / name
+    for directory in (folder.parent, folder):
+        directory.mkdir(mode=0o700, exist_ok=True)
+    for file, text in texts.items():
+        write_text(folder / file, text, 0o600)
+    return name
 
 
-def restore_files(project_dir: str, kept_in: str = SERVING) -> None:
-    """Put the kept files back: an earlier release with the settings of the one that failed would fail, too."""
-    for name in SERVING_FILES:
-        kept, target = Path(project_dir) / RELEASES / kept_in / name, Path(project_dir) / name
+def restore_files(project_dir: str, settings: str = "") -> None:
+    """Put kept files back, those of the release that serves where none are named.
+
+    An earlier release with the settings of the one that failed would fail, too.
+    """
+    name = settings or str((current_record(project_dir) or {}).get(SETTINGS, ""))
+    folder = Path(project_dir) / RELEASES / SETTINGS / name
+    for file in SERVING_FILES if name else ():
+        kept, target = folder / file, Path(project_dir) / file
         if kept.exists():
             mode = target.stat().st_mode & 0o777 if target.exists() else 0o600
             write_text(target, kept.read_text(encoding="utf-8"), mode)
+
+
+def drop_settings(project_dir: str) -> None:
+    """Remove the copies that no way back needs: all but those of the release that serves and of what was before it."""
+    record = current_record(project_dir)
+    folder = Path(project_dir) / RELEASES / SETTINGS
+    if record is None or not folder.is_dir():
+        return
+    needed = {record.get(SETTINGS), (record.get("before") or {}).get(SETTINGS)}
+    for path in folder.iterdir():
+        if path.name not in needed:
+            shutil.rmtree(path)
 
 
 def point(link: Path, target: str) -> bool:
@@ -177,6 +196,38 @@ def records(project_dir: str) -> list[dict[str, Any]]:
     return [record for record in found if record is not None and "id" in record]
 
 
+@dataclass(frozen=True)
+class Committed:
+    """What the host says of the release that serves. Only a commit changes it, so a run that was cut off has not."""
+
+    release_id: str = ""
+    override: str | None = None
+    # Service -> generation of its containers; None where that cannot be read any more.
+    generations: Mapping[str, str] | None = None
+
+
+def committed(project_dir: str) -> Committed:
+    """Read which release serves, and what its containers were made from."""
+    root = Path(project_dir)
+    release_id = read_link(root / RELEASES / CURRENT).removesuffix(".json")
+    text = (current_record(project_dir) or {}).get("override")
+    if text is None:
+        try:
+            text = (root / _compose.OVERRIDE_FILE).read_text(encoding="utf-8")
+        except OSError:
+            return Committed(release_id, None, None if release_id else {})
+    return Committed(release_id, text, _generations(text))
+
+
+def _generations(text: str) -> dict[str, str] | None:
+    """Read what serving_text wrote."""
+    try:
+        services = json.loads(text)["services"]
+        return {name: service["labels"][_rollover.LABEL_GENERATION] for name, service in services.items()}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
 def differs(project_dir: str, release_id: str, text: str, *, static: bool) -> list[str]:
     """List what on the host does not yet speak of this release."""
     root = Path(project_dir)
@@ -195,4 +246,16 @@ def update_record(path: Path, release_id: str, image: str, details: Mapping[str,
     """Write what is new about a release into its record; what the record says besides stays."""
     known = read_record(path) or {"created": datetime.now(tz=timezone.utc).isoformat(timespec="seconds")}
     record = {**known, "id": release_id, "image": image, **details}
+    write_record(path, record)
+
+
+def write_record(path: Path, record: Mapping[str, Any]) -> None:
+    """Write a whole record."""
     write_text(path, json.dumps(record, indent=2, sort_keys=True) + "\n")
+
+
+def prove(project_dir: str, release_id: str) -> None:
+    """Note that the deploy of the release that serves has come to its good end: from then on there is no way back to take."""
+    record = current_record(project_dir)
+    if record is not None and record.get("id") == release_id and not record.get("proven"):
+        write_record(record_path(project_dir, release_id), {**record, "proven": True})

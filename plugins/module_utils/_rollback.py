@@ -44,7 +44,7 @@ class Schema:
 
 
 def choose(records: Sequence[Mapping[str, Any]], current: str, wanted: str = "") -> Mapping[str, Any]:
-    """Return the record of the release to go back to: the one that is named, or the last that served before this one."""
+    """Return the record of the release to go back to: the one that is named, or the last good one that served before this one."""
     served = [record for record in records if record.get("activated") and record["id"] != current]
     served.sort(key=lambda record: str(record["activated"]), reverse=True)
     known = ", ".join(str(record["id"]) for record in served) or "none"
@@ -55,9 +55,14 @@ def choose(records: Sequence[Mapping[str, Any]], current: str, wanted: str = "")
         if found is None:
             raise RollbackError(f"release {wanted} has never served here; those that have: {known}")
         return found
-    if not served:
+    good = [record for record in served if not record.get("rejected")]
+    if not good and served:
+        raise RollbackError(
+            f"every earlier release on this host was rejected; name one with release_id to go back to it all the same: {known}"
+        )
+    if not good:
         raise RollbackError("there is no earlier release on this host that has served: deploy one instead")
-    return served[0]
+    return good[0]
 
 
 def schema(records: Sequence[Mapping[str, Any]], target: Mapping[str, Any]) -> Schema:

@@ -55,6 +55,8 @@ class Work:
     old: tuple[str, ...] = ()
     old_running: tuple[str, ...] = ()
     surplus: tuple[str, ...] = ()
+    serving: tuple[str, ...] = ()  # of the old ones, those of the release that serves
+    replaces: bool = True  # whether the wanted ones take the place of what serves
     action: str = "none"
     reason: str = ""
 
@@ -98,8 +100,16 @@ def why_old(container: Container, definition: str, image_id: str, image: str) ->
     return "it belongs to another release"
 
 
-def plan(service: Service, containers: Sequence[Container], wanted: Mapping[str, str]) -> Work:
-    """Decide about one service; wanted has its definition, image_id, image and generation."""
+def plan(
+    service: Service,
+    containers: Sequence[Container],
+    wanted: Mapping[str, str],
+    committed: Mapping[str, str] | None = None,
+) -> Work:
+    """Decide about one service; wanted has its definition, image_id, image and generation.
+
+    `committed` has the generation of each service that serves; None where nobody knows any more.
+    """
     own = sorted((c for c in containers if c.service == service.name), key=lambda c: c.name)
     goal = (wanted["definition"], wanted["image_id"])
     current = [c for c in own if is_current(c, *goal, wanted["generation"])]
@@ -111,6 +121,12 @@ def plan(service: Service, containers: Sequence[Container], wanted: Mapping[str,
     down = [c for c in usable if not c.running and c.state != "restarting"]
     keep = [c for c in usable if c not in ill and c not in down]
     missing = service.replicas - len(usable)
+    if committed is None:
+        serving, replaces = old, bool(old)
+    else:
+        generation_now = committed.get(service.name, "")
+        serving = [c for c in old if c.labels.get(LABEL_GENERATION) == generation_now]
+        replaces = generation_now != wanted["generation"]
     action, reason = "none", ""
     if old:
         action, reason = "recreate", why_old(old[0], *goal, wanted["image"])
@@ -131,6 +147,8 @@ def plan(service: Service, containers: Sequence[Container], wanted: Mapping[str,
         old=ids(old),
         old_running=ids([c for c in old if c.running or c.state == "restarting"]),
         surplus=ids(surplus),
+        serving=ids(serving),
+        replaces=replaces,
         action=action,
         reason=reason,
     )

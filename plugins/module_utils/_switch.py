@@ -91,6 +91,9 @@ class Target:
     static: bool
     route: Route
     works: Sequence[Work]
+    # What the host committed to before: a run that was cut off may have left the files and containers anywhere in between.
+    route_before: Route = field(default_factory=Route)
+    static_before: tuple[str, ...] = ()
     # The edge runs with another route than its files say: a run was cut off between the two.
     route_stale: bool = False
 
@@ -126,41 +129,38 @@ class Switch:
     facts: dict[str, Any] = field(default_factory=dict)
     created: dict[str, list[str]] = field(default_factory=dict)
     workers_before: frozenset[Worker] = frozenset()
-    old_route: Route = field(default_factory=Route)
-    old_static: tuple[str, ...] = ()
     routed: bool = False
     handed_over: set[str] = field(default_factory=set)
 
     def run(self) -> None:
         """Go from the first state to the last; on an error before the commit go back, then raise it."""
-        # Read before anything changes: the ways back need it, wherever they begin.
-        self.old_route, self.old_static = self.host.route(), self.host.static()
-        begun: list[Transition] = []
-        for transition in TRANSITIONS:
-            begun.append(transition)
+        for number, transition in enumerate(TRANSITIONS):
             start = self.host.now()
             try:
                 self.host.note(transition.name)
                 self._call(transition.name)()
             except TROUBLE as error:
-                committed = State.COMMITTED in [done.target for done in begun[:-1]]
-                failure = "" if committed else self._go_back(begun)
+                committed = State.COMMITTED in [done.target for done in TRANSITIONS[:number]]
+                failure = "" if committed else self._go_back()
                 raise SwitchError(transition.name, str(error), committed=committed, return_failure=failure) from error
             self.seconds[transition.name] = round(self.host.now() - start, 2)
             self.state = transition.target
 
-    def _go_back(self, begun: Sequence[Transition]) -> str:
+    def _go_back(self) -> str:
         """Take everything back, last things first; say what went wrong with that.
 
-        Stops at the first trouble: a candidate must not be removed while requests may still be sent to it.
+        All of it, however far this run has come: what an earlier one left that was cut off has to go back as well.
         """
-        for transition in reversed(begun):
-            if transition.undo:
-                try:
-                    self._call(transition.undo)()
-                except TROUBLE as error:
-                    return f"{transition.undo}: {error}"
-        return ""
+        troubles: dict[str, str] = {}
+        for undo in [transition.undo for transition in reversed(TRANSITIONS) if transition.undo]:
+            # A candidate must not go while requests or tasks may still be sent to it.
+            if undo == "discard" and {"route_back", "take_back"} & set(troubles):
+                continue
+            try:
+                self._call(undo)()
+            except TROUBLE as error:
+                troubles[undo] = str(error)
+        return "; ".join(f"{undo}: {trouble}" for undo, trouble in troubles.items())
 
     def _call(self, name: str) -> Callable[[], None]:
         method: Callable[[], None] = getattr(self, name)
@@ -192,8 +192,9 @@ class Switch:
 
     def static(self) -> None:
         """Serve the new release's static files first, then the others': pages of each find their own."""
-        if self.target.static and self.old_static[:1] != (self.target.release_id,):
-            others = [name for name in self.old_static if name != self.target.release_id]
+        served = self.host.static()
+        if self.target.static and served[:1] != (self.target.release_id,):
+            others = [name for name in served if name != self.target.release_id]
             self.host.set_static([self.target.release_id, *others])
 
     def handover(self) -> None:
@@ -264,9 +265,9 @@ class Switch:
 
     def discard(self) -> None:
         """Remove the new containers, those of an earlier try that was cut off included."""
-        ids = [name for names in self.created.values() for name in names]
-        if self._old_serves():
-            ids += [name for work in self.target.works if work.old for name in (*work.keep, *work.start, *work.restart)]
+        ids = list(self.host.newcomers([work.service.name for work in self.target.works]))
+        for work in self.target.works:
+            ids += [name for name in self._new(work) if work.replaces and name not in ids]
         self.host.stop(ids)
         self.host.stopped(ids)
         self.host.remove(ids)
@@ -277,34 +278,43 @@ class Switch:
 
     def hide(self) -> None:
         """Serve the old static files first again."""
-        if self.host.static() != self.old_static:
-            self.host.set_static(self.old_static)
+        if self.host.static() != self.target.static_before:
+            self.host.set_static(self.target.static_before)
 
     def take_back(self) -> None:
         """Let the old workers, and what must never run twice, go on."""
         for work in self.target.works:
-            # Without one that runs, the earlier try that was cut off has stopped them.
-            cut_off = bool(work.old) and not work.old_running and self._old_serves()
-            if work.service.name not in self.handed_over and not cut_off:
-                continue
-            old = work.old_running or work.old
-            if not work.service.beside:
-                self.host.stop(self._new(work))
-                self.host.stopped(self._new(work))
-            self.host.stopped(work.old_running)
-            self.host.start(old)
-            self.host.wait([Check(name) for name in old], self.timeouts.health)
+            if not work.service.routed:
+                self._revive(work)
 
     def route_back(self) -> None:
         """Send requests to the old containers again, and let those that the new ones have in hand end."""
-        if not self.routed:
+        before = self.target.route_before
+        if not self.routed and self.host.route() == before:
             return
+        routed = [work for work in self.target.works if work.service.routed]
+        serving = [name for work in routed for name in (work.serving if work.replaces else work.keep)]
         self.workers_before = self.host.edge_workers()
-        old = [name for work in self.target.works if work.service.routed for name in work.old_running]
-        route = self.old_route
-        self.host.set_route(Route(route.alias, route.port, self.host.addresses(old)))
+        if self.workers_before and not serving:
+            raise UpError("no container is left of what requests were sent to before")
+        for work in routed:
+            self._revive(work)
+        self.host.set_route(Route(before.alias, before.port, self.host.addresses(serving)))
         self.drain()
-        self.host.set_route(Route(route.alias, route.port))
+        self.host.set_route(before)
+
+    def _revive(self, work: Work) -> None:
+        """Start what served and does not run any more, be it for this run or for one that was cut off."""
+        handed_over = work.service.name in self.handed_over
+        ids = work.serving if handed_over else [name for name in work.serving if name not in work.old_running]
+        if not work.replaces or not ids:
+            return
+        if not work.service.beside:
+            self.host.stop(self._new(work))
+            self.host.stopped(self._new(work))
+        self.host.stopped(work.old_running)
+        self.host.start(ids)
+        self.host.wait([Check(name) for name in ids], self.timeouts.health)
 
     # -- questions -----------------------------------------------------------------------------------------------
 
@@ -331,10 +341,6 @@ class Switch:
             for name in [*work.start, *work.restart, *self.created.get(work.service.name, [])]
         ]
 
-    def _old_serves(self) -> bool:
-        """Whether requests went to other containers when this run began."""
-        return self.old_route.alias not in ("", self.target.route.alias)
-
     def _handed_over_old(self) -> list[str]:
         return [
             name for work in self.target.works if work.service.name in self.handed_over for name in work.old_running
@@ -343,6 +349,6 @@ class Switch:
     def _route_needed(self) -> bool:
         """Whether the edge has to be told: it sends requests elsewhere, or may still hold some for the old containers."""
         wanted = self.target.route
-        if self.target.route_stale or self.old_route != Route(wanted.alias, wanted.port):
+        if self.target.route_stale or self.host.route() != Route(wanted.alias, wanted.port):
             return True
         return any(work.service.routed and work.old for work in self.target.works)

@@ -47,6 +47,7 @@ class SwitchHost:
     on_uncommit: Callable[[], None]
     on_note: Callable[[str], None]
     stopping: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    before: frozenset[str] | None = None  # the containers that were there before any was created
 
     # -- containers ----------------------------------------------------------------------------------------------
 
@@ -57,11 +58,17 @@ class SwitchHost:
     def create(self, scales: Mapping[str, int]) -> Mapping[str, Sequence[str]]:
         """Let Compose create so many containers more of each service."""
         before = self.containers()
+        self.before = frozenset(container.id for container in before)
         totals = {name: more + len([c for c in before if c.service == name]) for name, more in scales.items()}
         self.engine.call(_compose.scale_cmd(self.engine.project_dir, self.engine.files, totals))
-        known = {container.id for container in before}
-        new = [c for c in self.containers() if c.id not in known]
+        new = [c for c in self.containers() if c.id not in self.before]
         return {name: [c.id for c in new if c.service == name] for name in scales}
+
+    def newcomers(self, services: Sequence[str]) -> Sequence[str]:
+        """Look for what create has made, however far it came."""
+        if self.before is None:
+            return []
+        return [c.id for c in self.containers() if c.service in services and c.id not in self.before]
 
     def start(self, ids: Sequence[str]) -> None:
         """Start containers."""

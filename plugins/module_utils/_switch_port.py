@@ -19,6 +19,9 @@ class Host(Protocol):
     def create(self, scales: Mapping[str, int]) -> Mapping[str, Sequence[str]]:
         """Create containers without starting them: service -> how many more. Return service -> their ids."""
 
+    def newcomers(self, services: Sequence[str]) -> Sequence[str]:
+        """Return the containers of these services that are there since create was called, even where it failed."""
+
     def start(self, ids: Sequence[str]) -> None:
         """Start containers."""
 

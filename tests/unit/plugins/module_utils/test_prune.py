@@ -45,6 +45,12 @@ def test_a_release_gone_back_to_counts_from_when_it_served_last() -> None:
     )
 
 
+def test_a_release_that_was_rejected_takes_no_good_ones_place() -> None:
+    bad = {**record("555555555555", 10, 11), "rejected": {"reason": "no answer"}}
+    doomed = _prune.plan([*RECORDS, bad], [*NAMES, "555555555555"], [], keep=2, always=["444444444444"])
+    assert doomed.images == ("111111111111", "222222222222", "555555555555", "badbadbadbad")
+
+
 def test_what_serves_and_what_is_being_made_stay_whatever_the_number() -> None:
     doomed = _prune.plan(RECORDS, [*NAMES, "555555555555"], [], keep=1, always=["222222222222", "555555555555"])
     assert doomed.images == ("111111111111", "333333333333", "444444444444", "badbadbadbad")

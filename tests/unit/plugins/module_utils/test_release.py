@@ -68,19 +68,91 @@ def test_what_does_not_speak_of_the_release_is_listed(tmp_path: Path) -> None:
     assert _release.differs(str(tmp_path), "abc", text, static=True) == []
 
 
+def configure(root: Path, content: str) -> None:
+    """Write the files that a release is started with."""
+    for name, mode in (("compose.yaml", 0o644), (".env", 0o600)):
+        (root / name).write_text(f"{content} {name}\n")
+        (root / name).chmod(mode)
+
+
 def test_the_files_of_the_serving_release_come_back_with_their_modes(tmp_path: Path) -> None:
     (tmp_path / "releases").mkdir()
-    for name, mode in (("compose.yaml", 0o644), (".env", 0o600)):
-        (tmp_path / name).write_text(f"old {name}\n")
-        (tmp_path / name).chmod(mode)
-    _release.keep_serving(str(tmp_path))
-    assert (tmp_path / "releases" / "serving" / ".env").stat().st_mode & 0o777 == 0o600
-    for name in ("compose.yaml", ".env"):
-        (tmp_path / name).write_text("new\n")
+    configure(tmp_path, "old")
+    settings = _release.store_settings(str(tmp_path))
+    _release.write_record(tmp_path / "releases" / "abc.json", {"id": "abc", "settings": settings})
+    _release.point(tmp_path / "releases" / "current", "abc.json")
+    folder = tmp_path / "releases" / "settings"
+    assert folder.stat().st_mode & 0o777 == (folder / settings).stat().st_mode & 0o777 == 0o700
+    assert (folder / settings / ".env").stat().st_mode & 0o777 == 0o600
+    configure(tmp_path, "new")
     _release.restore_files(str(tmp_path))
     for name, mode in (("compose.yaml", 0o644), (".env", 0o600)):
         assert (tmp_path / name).read_text() == f"old {name}\n"
         assert (tmp_path / name).stat().st_mode & 0o777 == mode
+
+
+def test_no_file_is_touched_where_nothing_was_kept(tmp_path: Path) -> None:
+    (tmp_path / "releases").mkdir()
+    configure(tmp_path, "new")
+    _release.restore_files(str(tmp_path))
+    assert (tmp_path / ".env").read_text() == "new .env\n"
+
+
+def test_settings_are_kept_for_the_serving_release_and_the_one_before(tmp_path: Path) -> None:
+    (tmp_path / "releases").mkdir()
+    names = []
+    for content in ("first", "second", "third"):
+        configure(tmp_path, content)
+        names.append(_release.store_settings(str(tmp_path)))
+    record = {"id": "abc", "settings": names[2], "before": {"settings": names[1]}}
+    _release.write_record(tmp_path / "releases" / "abc.json", record)
+    # Without a record nobody knows which ones are needed.
+    _release.drop_settings(str(tmp_path))
+    assert len(list((tmp_path / "releases" / "settings").iterdir())) == 3
+    _release.point(tmp_path / "releases" / "current", "abc.json")
+    _release.drop_settings(str(tmp_path))
+    assert sorted(path.name for path in (tmp_path / "releases" / "settings").iterdir()) == sorted(names[1:])
+    _release.restore_files(str(tmp_path), names[1])
+    assert (tmp_path / ".env").read_text() == "second .env\n"
+
+
+def serving(generation: str) -> str:
+    """Return the override of a release that serves."""
+    return _release.serving_text("abc", "shop/app:abc", {"web": generation}, networks={"web": []}, routed=[])
+
+
+def test_what_is_committed_is_what_the_record_says(tmp_path: Path) -> None:
+    (tmp_path / "releases").mkdir()
+    assert _release.committed(str(tmp_path)).generations == {}
+    _release.name_current(str(tmp_path), "abc", serving("0a1b"))
+    _release.write_record(tmp_path / "releases" / "abc.json", {"id": "abc", "override": serving("0a1b")})
+    # A run was cut off between the two files of a commit.
+    _release.write_text(tmp_path / "compose.override.yaml", serving("ffff"))
+    found = _release.committed(str(tmp_path))
+    assert (found.release_id, found.override, found.generations) == ("abc", serving("0a1b"), {"web": "0a1b"})
+
+
+def test_what_is_committed_can_be_read_from_the_override_and_may_be_unknown(tmp_path: Path) -> None:
+    (tmp_path / "releases").mkdir()
+    _release.name_current(str(tmp_path), "abc", serving("0a1b"))
+    (tmp_path / "releases" / "abc.json").write_text("{")
+    assert _release.committed(str(tmp_path)) == _release.Committed("abc", serving("0a1b"), {"web": "0a1b"})
+    for damaged in ("{", "[]", '{"services": {"web": {}}}'):
+        (tmp_path / "compose.override.yaml").write_text(damaged)
+        assert _release.committed(str(tmp_path)).generations is None
+    (tmp_path / "compose.override.yaml").unlink()
+    assert _release.committed(str(tmp_path)) == _release.Committed("abc", None, None)
+
+
+def test_a_release_is_proven_once_and_only_where_it_serves(tmp_path: Path) -> None:
+    (tmp_path / "releases").mkdir()
+    for name in ("abc", "def"):
+        _release.write_record(tmp_path / "releases" / f"{name}.json", {"id": name})
+    _release.point(tmp_path / "releases" / "current", "abc.json")
+    _release.prove(str(tmp_path), "def")
+    assert _release.current_record(str(tmp_path)) == {"id": "abc"}
+    _release.prove(str(tmp_path), "abc")
+    assert _release.current_record(str(tmp_path)) == {"id": "abc", "proven": True}
 
 
 def test_a_release_that_serves_is_marked_and_the_edge_can_tell_its_containers() -> None:
@@ -107,16 +179,6 @@ def test_what_a_record_says_stays_when_something_is_added(tmp_path: Path) -> Non
     assert json.loads(path.read_text()) == {
         "id": "abc", "image": "shop/app:abc", "created": created, "step": "done", "heads": {},
     }  # fmt: skip
-
-
-def test_the_settings_of_the_release_before_are_kept_too(tmp_path: Path) -> None:
-    (tmp_path / "releases").mkdir()
-    for content in ("first", "second"):
-        (tmp_path / ".env").write_text(content)
-        (tmp_path / "compose.yaml").write_text(content)
-        _release.keep_serving(str(tmp_path))
-    _release.restore_files(str(tmp_path), _release.BEFORE)
-    assert (tmp_path / ".env").read_text() == "first"
 
 
 def test_which_release_serves_is_said_and_taken_back(tmp_path: Path) -> None:

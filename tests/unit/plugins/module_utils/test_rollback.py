@@ -47,6 +47,14 @@ def test_without_an_earlier_release_there_is_no_way_back() -> None:
         _rollback.choose([record("r1", 1)], "r1")
 
 
+def test_a_release_that_was_rejected_is_gone_back_to_only_by_its_name() -> None:
+    records = [record("r1", 1), record("r2", 2, rejected={"reason": "no answer"}), record("r3", 3)]
+    assert _rollback.choose(records, "r3")["id"] == "r1"
+    assert _rollback.choose(records, "r3", "r2")["id"] == "r2"
+    with pytest.raises(_rollback.RollbackError, match=r"every earlier release .* was rejected; .*: r2"):
+        _rollback.choose(records[1:], "r3")
+
+
 def test_a_schema_that_nobody_touched_is_safe() -> None:
     found = _rollback.schema([record("r1", 1), record("r2", 2)], record("r1", 1))
     assert found.safe

@@ -91,3 +91,28 @@ def test_a_network_name_is_one_label_whatever_the_release_is_called() -> None:
     name = _rollover.alias("web", _rollover.generation("v1.0_" + "x" * 58, "d1", "sha256:1"))
     assert len(name) < 64
     assert name.replace("-", "").isalnum()
+
+
+@pytest.mark.parametrize(
+    ("committed", "serving", "replaces"),
+    [
+        ({"web": "old"}, ("a",), True),
+        # It has been switched to already: what is there of others is in the way, and not to be started again.
+        ({"web": GENERATION}, (), False),
+        # A service that is new in the stack, or a first release.
+        ({}, (), True),
+        # Nobody knows any more: every other container may have served.
+        (None, ("a", "b"), True),
+    ],
+)
+def test_what_serves_is_what_was_committed(
+    committed: dict[str, str] | None, serving: tuple[str, ...], replaces: object
+) -> None:
+    found = [container("a", generation="old"), container("b", generation="older"), container("c")]
+    containers = _compose.parse_containers(json.dumps(found))
+    work = _rollover.plan(WEB, containers, WANTED, committed)
+    assert (work.serving, work.replaces, work.keep, work.old) == (serving, replaces, ("c",), ("a", "b"))
+
+
+def test_without_anything_else_there_is_nothing_to_replace_that_nobody_knows_of() -> None:
+    assert not plan(container("a")).replaces

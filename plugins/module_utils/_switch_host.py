@@ -47,6 +47,7 @@ class SwitchHost:
     on_uncommit: Callable[[], None]
     on_note: Callable[[str], None]
     stopping: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    edge_id: str = ""
     before: frozenset[str] | None = None  # the containers that were there before any was created
 
     # -- containers ----------------------------------------------------------------------------------------------
@@ -98,7 +99,7 @@ class SwitchHost:
 
     def remove(self, ids: Sequence[str]) -> None:
         """Remove containers; one that is gone already is no trouble."""
-        left = [c.id for c in self.containers() if c.id in ids] if ids else []
+        left = [c.id for c in self.engine.containers(ids)] if ids else []
         if left:
             self.engine.call(["docker", "rm", *left])
 
@@ -125,7 +126,11 @@ class SwitchHost:
         """Return the container in front, where it runs."""
         if self.edge is None:
             return None
-        return next((c for c in self.containers() if c.service == self.edge.service and c.running), None)
+        # It is asked for again and again; one that was replaced meanwhile is looked for anew.
+        known = self.engine.containers([self.edge_id]) if self.edge_id else []
+        found = next((c for c in known or self.containers() if c.service == self.edge.service and c.running), None)
+        self.edge_id = found.id if found else ""
+        return found
 
     def _servers_file(self) -> Path:
         return self.root / (self.edge.directory if self.edge else "") / _edge.SERVERS_FILE
@@ -164,7 +169,7 @@ class SwitchHost:
         edge = self.edge_container()
         if edge is None:
             return ()
-        found = [c for c in self.containers() if c.id in ids]
+        found = self.engine.containers(ids)
         return tuple(
             next((c.addresses[name] for name in sorted(edge.addresses) if c.addresses.get(name)), c.address)
             for c in found

@@ -161,9 +161,9 @@ class Engine:
         """Run one command whose failure is an answer, too."""
         return self._run(argv)
 
-    def containers(self) -> list[_compose.Container]:
-        """Describe every container of the project."""
-        ids = self.call(_compose.list_cmd(self.project)).split()
+    def containers(self, only: Sequence[str] | None = None) -> list[_compose.Container]:
+        """Describe every container of the project, or those with these ids that are there."""
+        ids = self.call(_compose.list_cmd(self.project)).split() if only is None else only
         # One may go away between the two calls; what the answer holds is still right.
         _, out, _ = self._run(_compose.inspect_cmd(ids)) if ids else (0, "[]", "")
         return _compose.parse_containers(out)

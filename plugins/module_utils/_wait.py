@@ -89,7 +89,7 @@ class Wait:
         left = list(self.checks)
         try:
             while True:
-                found = {c.id: c for c in self.engine.containers()}
+                found = {c.id: c for c in self.engine.containers([check.container for check in left])}
                 for check in left:
                     self.refuse_failed(check, found.get(check.container))
                 seconds = time.monotonic() - start

@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.barehost.django.plugins.module_utils import _compose, _up, _wait
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 
 @pytest.fixture(autouse=True)
@@ -30,8 +30,9 @@ class Engine(_up.Engine):
         super().__init__(lambda _argv: (0, "", "the last words"), "/opt/shop", [], "shop")
         self.looks = list(looks)
 
-    def containers(self) -> list[_compose.Container]:
+    def containers(self, only: Sequence[str] | None = None) -> list[_compose.Container]:
         """Look."""
+        assert only is None or set(only) == {"c1"}
         look = self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
         return _compose.parse_containers(json.dumps([look] if look else []))
 

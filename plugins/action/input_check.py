@@ -177,7 +177,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
         if any(name.endswith("_stack_services") and not known.role_of(name) for name in task_vars):
             # Roles of somebody else describe services too, and which ones is only known when they run.
             values.pop("stack_service_overrides", None)
-        problems += _input_rules.rule_problems({**self._later(known, roles, task_vars), **values})
+        batches = {"release_serial": self._templar.template(task_vars.get("release_serial"))}
+        problems += _input_rules.rule_problems({**self._later(known, roles, task_vars), **batches, **values})
         return problems, f"{len(values)} variables checked"
 
     def _resolve(

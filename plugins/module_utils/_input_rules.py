@@ -51,6 +51,16 @@ PROCESS_NAME = re.compile(r"[a-z][a-z0-9_-]*")
 # What the roles of this collection call their own services.
 OWN_SERVICES = ("beat", "mysql", "nginx", "redis", "web", "worker")
 TRUE_WORDS = ("true", "yes", "on", "1", "t", "y")
+# Variables that are counts, sizes, times and ports say so by their names; and which of these make no sense as 0.
+NUMBERS = re.compile(
+    r"_(burst|concurrency|connections|db|files|keep|mb|port|rate_per_second|replicas|seconds|threads|timeout|wait|workers)$"
+)
+POSITIVE = re.compile(
+    r"_(port|replicas|threads|workers|concurrency|connections|health_timeout_seconds|data_timeout_seconds"
+    r"|migrate_timeout_seconds|expiry_seconds|lock_wait_seconds)$|^release_keep$"
+)
+HOOKS = ("release_hooks_before_migrate", "release_hooks_after_switch", "release_hooks_on_failure")
+SERIAL = re.compile(r"[1-9]\d*|[1-9]\d?%|100%")
 Rule = Callable[[Mapping[str, Any]], list[str]]
 
 
@@ -301,6 +311,42 @@ def _key_problems(where: str, keys: Mapping[str, Any]) -> list[str]:
     return problems
 
 
+def number_problems(values: Mapping[str, Any]) -> list[str]:
+    """Refuse counts, sizes and times below zero, and those of zero that would end a run before it has begun."""
+    problems = []
+    for name, value in sorted(values.items()):
+        text = str(value).strip()
+        if not NUMBERS.search(name) or isinstance(value, bool) or not re.fullmatch(r"[+-]?\d+", text):
+            continue
+        least = 1 if POSITIVE.search(name) else 0
+        if int(text) < least:
+            problems.append(f"{name} is {text}: it must be {least} or more")
+    return problems
+
+
+def run_problems(values: Mapping[str, Any]) -> list[str]:
+    """Judge what says how a deploy is run: its hooks, its audit log, its batches."""
+    problems = []
+    for name in HOOKS:
+        hooks = values.get(name)
+        for hook in hooks if isinstance(hooks, (list, tuple)) else []:
+            if not isinstance(hook, str) or not hook.startswith("/"):
+                example = "{{ inventory_dir }}/hooks/tell.yml"
+                problems.append(f"{name} has {_input.shown(hook)}: give the file's whole path, for example '{example}'")
+            elif not Path(hook).is_file():
+                problems.append(f"{name} has '{hook}', and there is no such file on the controller")
+    log = values.get("release_audit_log")
+    if isinstance(log, str) and not log.startswith("/"):
+        problems.append(
+            f"release_audit_log is '{log}': give a whole path on the host, such as /var/log/barehost/app.jsonl"
+        )
+    serial = values.get("release_serial")
+    batches = serial if isinstance(serial, (list, tuple)) else [serial]
+    wrong = [batch for batch in batches if batch is not None and not SERIAL.fullmatch(str(batch).strip())]
+    advice = "give a number of hosts from 1, or 1% to 100%"
+    return problems + [f"release_serial is {_input.shown(batch)}: {advice}" for batch in wrong]
+
+
 RULES: tuple[Rule, ...] = (
     stack_name_problems,
     stack_domain_problems,
@@ -314,6 +360,8 @@ RULES: tuple[Rule, ...] = (
     environment_problems,
     process_problems,
     override_problems,
+    number_problems,
+    run_problems,
 )
 
 

@@ -94,13 +94,19 @@ def _dump(services: Mapping[str, Any]) -> str:
     return json.dumps({"services": services}, indent=2, sort_keys=True) + "\n"
 
 
+def read_text(path: Path) -> str | None:
+    """Read a file; None where it is missing or no text any more."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
 def write_text(path: Path, text: str, mode: int = 0o644) -> bool:
     """Write a file atomically if its content differs; say whether it did."""
-    try:
-        if path.read_text(encoding="utf-8") == text:
-            return False
-    except FileNotFoundError:
-        path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    if read_text(path) == text:
+        return False
+    path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     _files.replace(path, text, mode)
     return True
 
@@ -134,9 +140,10 @@ def restore_files(project_dir: str, settings: str = "") -> None:
 
 def drop_settings(project_dir: str) -> None:
     """Remove the copies that no way back needs: all but those of the release that serves and of what was before it."""
-    record = current_record(project_dir)
+    record = current_record(project_dir) or {}
     folder = Path(project_dir) / RELEASES / SETTINGS
-    if record is None or not folder.is_dir():
+    # Without a record nobody knows which ones are needed.
+    if SETTINGS not in record or not folder.is_dir():
         return
     needed = {record.get(SETTINGS), (record.get("before") or {}).get(SETTINGS)}
     for path in folder.iterdir():
@@ -150,7 +157,11 @@ def point(link: Path, target: str) -> bool:
         return False
     temporary = link.with_name(f".{link.name}.{secrets.token_hex(4)}")
     temporary.symlink_to(target)
-    temporary.replace(link)
+    try:
+        temporary.replace(link)
+    except OSError:
+        temporary.unlink()
+        raise
     return True
 
 
@@ -178,15 +189,42 @@ def name_current(project_dir: str, release_id: str, override: str | None) -> Non
 def read_record(path: Path) -> dict[str, Any] | None:
     """Read a release record; one that is missing or was cut short counts as none."""
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        record = json.loads(read_text(path) or "")
+    except ValueError:
         return None
     return record if isinstance(record, dict) else None
 
 
+def serving_id(project_dir: str) -> str:
+    """Return which release serves, empty where none does.
+
+    The link says so; where somebody has removed it, what its containers were started from.
+    """
+    root = Path(project_dir)
+    named = read_link(root / RELEASES / CURRENT).removesuffix(".json")
+    if named:
+        return named
+    services = _services(read_text(root / _compose.OVERRIDE_FILE) or "")
+    found = {str((service.get("environment") or {}).get("RELEASE_ID", "")) for service in services.values()} - {""}
+    name = found.pop() if len(found) == 1 else ""
+    return name if _ID.match(name) else ""
+
+
+def _services(text: str) -> dict[str, dict[str, Any]]:
+    """Read the services of a text that serving_text wrote; none in any other."""
+    try:
+        services = json.loads(text)["services"]
+        return {name: dict(service) for name, service in services.items()}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return {}
+
+
 def current_record(project_dir: str) -> dict[str, Any] | None:
-    """Return the record of the release that serves."""
-    return read_record(Path(project_dir) / RELEASES / CURRENT)
+    """Return the record of the release that serves; only its id where the record is damaged."""
+    name = serving_id(project_dir)
+    if not name:
+        return None
+    return read_record(Path(project_dir) / RELEASES / f"{name}.json") or {"id": name}
 
 
 def records(project_dir: str) -> list[dict[str, Any]]:
@@ -208,36 +246,27 @@ class Committed:
 
 def committed(project_dir: str) -> Committed:
     """Read which release serves, and what its containers were made from."""
-    root = Path(project_dir)
-    release_id = read_link(root / RELEASES / CURRENT).removesuffix(".json")
-    text = (current_record(project_dir) or {}).get("override")
+    release_id = serving_id(project_dir)
+    text = (current_record(project_dir) or {}).get("override") or read_text(Path(project_dir) / _compose.OVERRIDE_FILE)
     if text is None:
-        try:
-            text = (root / _compose.OVERRIDE_FILE).read_text(encoding="utf-8")
-        except OSError:
-            return Committed(release_id, None, None if release_id else {})
-    return Committed(release_id, text, _generations(text))
-
-
-def _generations(text: str) -> dict[str, str] | None:
-    """Read what serving_text wrote."""
-    try:
-        services = json.loads(text)["services"]
-        return {name: service["labels"][_rollover.LABEL_GENERATION] for name, service in services.items()}
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return None
+        return Committed(release_id, None, None if release_id else {})
+    services = _services(text)
+    labels = {
+        name: str((service.get("labels") or {}).get(_rollover.LABEL_GENERATION, ""))
+        for name, service in services.items()
+    }
+    return Committed(release_id, text, labels if labels and "" not in labels.values() else None)
 
 
 def differs(project_dir: str, release_id: str, text: str, *, static: bool) -> list[str]:
     """List what on the host does not yet speak of this release."""
     root = Path(project_dir)
     found = []
-    override = root / _compose.OVERRIDE_FILE
-    if not override.exists() or override.read_text(encoding="utf-8") != text:
+    if read_text(root / _compose.OVERRIDE_FILE) != text:
         found.append(_compose.OVERRIDE_FILE)
     if static and read_link(root / STATIC / CURRENT) != release_id:
         found.append(f"{STATIC}/{CURRENT}")
-    if read_link(root / RELEASES / CURRENT) != f"{release_id}.json" or current_record(project_dir) is None:
+    if read_link(root / RELEASES / CURRENT) != f"{release_id}.json" or read_record(root / RELEASES / CURRENT) is None:
         found.append(f"{RELEASES}/{CURRENT}")
     return found
 

@@ -137,18 +137,14 @@ class SwitchHost:
 
     def route(self) -> _edge.Route:
         """Read where requests go."""
-        try:
-            return _edge.parse_servers(self._servers_file().read_text(encoding="utf-8")) if self.edge else _edge.Route()
-        except FileNotFoundError:
-            return _edge.Route()
+        return _edge.parse_servers(_release.read_text(self._servers_file()) or "") if self.edge else _edge.Route()
 
     def route_loaded(self) -> bool:
         """Whether the running edge has loaded what its files say; true where none runs."""
         container = self.edge_container()
         if self.edge is None or container is None:
             return True
-        file = self._servers_file()
-        text = file.read_text(encoding="utf-8") if file.exists() else ""
+        text = _release.read_text(self._servers_file()) or ""
         return _edge.ask(container.address, self.edge.stamp_port, _edge.STAMP_PATH) == _edge.stamp(text)
 
     def set_route(self, route: _edge.Route) -> None:

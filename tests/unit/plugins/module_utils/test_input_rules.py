@@ -257,3 +257,58 @@ def test_an_override_of_nothing_is_refused_by_name(overrides: dict[str, Any], pr
     assert seen.startswith(problem)
     good = {"mysql": {"memory_mb": 5}, "ticker": {}, "search": {}}
     assert rules.rule_problems({**values, "stack_service_overrides": good}) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "least"),
+    [
+        ("release_keep", 0, 1),
+        ("release_keep", "-1", 1),
+        ("release_lock_wait", -1, 0),
+        ("release_health_timeout_seconds", 0, 1),
+        ("release_lock_expiry_seconds", 0, 1),
+        ("nginx_http_port", 0, 1),
+        ("mysql_buffer_pool_mb", -5, 0),
+    ],
+)
+def test_numbers_that_make_no_sense_are_refused(name: str, value: object, least: int) -> None:
+    assert rules.rule_problems({name: value}) == [f"{name} is {value}: it must be {least} or more"]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"release_keep": 1, "release_lock_wait": 0, "release_drain_timeout_seconds": 0, "redis_broker_db": 0},
+        {"django_secret_keep": "no number", "release_keep": True, "my_offset": -5},
+        {"release_serial": [1, "30%", "100%"], "release_audit_log": "/var/log/a.jsonl"},
+        {"release_serial": 2, "release_hooks_on_failure": [__file__]},
+    ],
+)
+def test_numbers_and_batches_that_make_sense(values: dict[str, object]) -> None:
+    assert rules.rule_problems(values) == []
+
+
+@pytest.mark.parametrize("value", [0, "0%", "101%", -1, "some", [1, 0]])
+def test_batches_that_make_no_sense(value: object) -> None:
+    (problem,) = rules.rule_problems({"release_serial": value})
+    assert "give a number of hosts from 1, or 1% to 100%" in problem
+
+
+@pytest.mark.parametrize(
+    ("hook", "part"),
+    [
+        ("", "give the file's whole path"),
+        ("tell.yml", "whole path"),
+        (1, "whole path"),
+        ("/no/such.yml", "no such file"),
+    ],
+)
+def test_hooks_that_are_not_there(hook: object, part: str) -> None:
+    (problem,) = rules.rule_problems({"release_hooks_after_switch": [hook]})
+    assert problem.startswith("release_hooks_after_switch has ")
+    assert part in problem
+
+
+def test_an_audit_log_without_a_place() -> None:
+    (problem,) = rules.rule_problems({"release_audit_log": "audit.jsonl"})
+    assert "release_audit_log is 'audit.jsonl'" in problem

@@ -43,14 +43,14 @@ def test_a_link_is_moved_and_left_alone_when_right(tmp_path: Path) -> None:
     assert _release.read_link(link) == "two"
 
 
-def test_a_record_cut_short_counts_as_none(tmp_path: Path) -> None:
+def test_of_a_record_that_was_cut_short_only_the_name_is_left(tmp_path: Path) -> None:
     (tmp_path / "releases").mkdir()
     path = tmp_path / "releases" / "abc.json"
     path.write_text('{"id": "ab')
     _release.point(path.parent / "current", path.name)
-    assert _release.current_record(str(tmp_path)) is None
-    path.write_text('{"id": "abc"}')
     assert _release.current_record(str(tmp_path)) == {"id": "abc"}
+    path.write_text('{"id": "abc", "step": "done"}')
+    assert _release.current_record(str(tmp_path)) == {"id": "abc", "step": "done"}
 
 
 def test_what_does_not_speak_of_the_release_is_listed(tmp_path: Path) -> None:
@@ -142,6 +142,34 @@ def test_what_is_committed_can_be_read_from_the_override_and_may_be_unknown(tmp_
         assert _release.committed(str(tmp_path)).generations is None
     (tmp_path / "compose.override.yaml").unlink()
     assert _release.committed(str(tmp_path)) == _release.Committed("abc", None, None)
+
+
+def test_which_release_serves_is_known_without_the_link(tmp_path: Path) -> None:
+    (tmp_path / "releases").mkdir()
+    assert _release.serving_id(str(tmp_path)) == ""
+    _release.name_current(str(tmp_path), "abc", serving("0a1b"))
+    (tmp_path / "releases" / "current").unlink()
+    assert _release.serving_id(str(tmp_path)) == "abc"
+    assert _release.current_record(str(tmp_path)) == {"id": "abc"}
+    for damaged in ("services: {}", '{"services": {"web": {"environment": {"RELEASE_ID": "../etc"}}}}'):
+        (tmp_path / "compose.override.yaml").write_text(damaged)
+        assert _release.serving_id(str(tmp_path)) == ""
+
+
+def test_what_is_no_text_any_more_is_written_anew(tmp_path: Path) -> None:
+    path = tmp_path / "releases" / "abc.json"
+    path.parent.mkdir()
+    path.write_bytes(bytes([0xFF, 0xFE, 0x00]))
+    assert _release.read_record(path) is None
+    assert _release.write_text(path, "{}")
+    assert path.read_text() == "{}"
+
+
+def test_a_link_that_cannot_be_put_in_place_leaves_nothing_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "current" / "file").mkdir(parents=True)
+    with pytest.raises(OSError, match="current"):
+        _release.point(tmp_path / "current", "abc")
+    assert [path.name for path in tmp_path.iterdir()] == ["current"]
 
 
 def test_a_release_is_proven_once_and_only_where_it_serves(tmp_path: Path) -> None:

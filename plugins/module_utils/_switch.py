@@ -111,7 +111,7 @@ class SwitchError(Exception):
     def stands(self, release_id: str, before: str) -> str:
         """Say what serves now, which is what whoever reads it at night wants to know first."""
         if self.committed:
-            return f"release {release_id} serves, but what it replaced was not cleaned up; run the same again"
+            return f"release {release_id} serves by now"
         if self.return_failure:
             return f"going back FAILED ({self.return_failure}); run the same again, or look at the host"
         return f"release {before} serves on" if before else "there was no earlier release to go back to"
@@ -222,7 +222,7 @@ class Switch:
 
     def probe(self) -> None:
         """Ask the new release through the edge, as a user would."""
-        if self.workers_before:
+        if self.routed and self.host.edge_workers():
             self.host.probe(self.timeouts.probe)
 
     def drain(self) -> None:
@@ -241,7 +241,7 @@ class Switch:
             self.host.sleep(max(0.0, SETTLE_SECONDS - (self.host.now() - self.facts["handed_over_at"])))
         checks = [check for work in late for check in self._checks(work)]
         others = [name for name in self._begun() if name not in {check.container for check in checks}]
-        self.host.wait([*checks, *map(Check, others)], self.timeouts.health)
+        self.host.wait([*checks, *(Check(name, begun=True) for name in others)], self.timeouts.health)
 
     def commit(self) -> None:
         """Let everything on the host speak of the new release."""
@@ -260,6 +260,8 @@ class Switch:
         self.host.stopped(running)
         self.facts["tasks_after"] = self.host.tasks()
         self.host.remove(old)
+        # What dies once it has something to do has had some seconds by now.
+        self.host.wait([Check(name, begun=True) for name in self._begun()], self.timeouts.health)
 
     # -- the ways back -------------------------------------------------------------------------------------------
 
@@ -330,6 +332,7 @@ class Switch:
                 routed=work.service.routed,
                 # Of one that took another's place the first seconds are over by then.
                 fresh=name in begun and work.service.name not in self.handed_over,
+                begun=name in begun,
             )
             for name in self._new(work)
         ]

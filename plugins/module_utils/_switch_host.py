@@ -157,8 +157,16 @@ class SwitchHost:
         _release.write_text(folder / _edge.STAMP_FILE, _edge.stamp_text(text))
         container = self.edge_container()
         if container is None:
+            self.start_edge()
             return
         self.engine.reload(container, self.edge.test, self.edge.reload, self.route_loaded)
+
+    def start_edge(self) -> None:
+        """Start an edge that somebody has stopped, with the route that was written; where there is none yet, leave that be."""
+        stopped = [c for c in self.containers() if self.edge and c.service == self.edge.service]
+        self.start([c.id for c in stopped])
+        if stopped and self.edge:
+            _up.until(self.route_loaded, f"service {self.edge.service} was started and does not say what it has loaded")
 
     def addresses(self, ids: Sequence[str]) -> tuple[str, ...]:
         """Return the addresses of containers in the edge's own network."""

@@ -8,6 +8,7 @@ the labels of the containers that are there and of the services that should be, 
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,6 +116,15 @@ def failed(container: _compose.Container, restarts_before: int) -> bool:
     if container.restarts > restarts_before or container.state in ("exited", "dead", "restarting"):
         return True
     return container.health == "unhealthy"
+
+
+def until(done: Callable[[], bool], problem: str) -> None:
+    """Wait for the edge to load what it was given."""
+    deadline = time.monotonic() + RELOAD_SECONDS
+    while not done():
+        if time.monotonic() > deadline:
+            raise UpError(f"{problem} within {RELOAD_SECONDS:g} s")
+        time.sleep(RELOAD_POLL_SECONDS)
 
 
 class Engine:
@@ -226,12 +236,7 @@ class Engine:
         """Let a service test its files and load them, and wait until it says that it has."""
         self.call(["docker", "exec", container.id, *test])
         self.call(["docker", "exec", container.id, *command])
-        deadline = time.monotonic() + RELOAD_SECONDS
-        while not loaded():
-            if time.monotonic() > deadline:
-                msg = f"service {container.service} did not load its new configuration within {RELOAD_SECONDS:g} s"
-                raise UpError(msg)
-            time.sleep(RELOAD_POLL_SECONDS)
+        until(loaded, f"service {container.service} did not load its new configuration")
 
     def report(self, container: _compose.Container, what: str) -> str:
         """Say what is wrong with a container, with the last lines that it logged."""
@@ -242,8 +247,19 @@ class Engine:
 
 
 def compose_files(project_dir: str, *, override: bool | None = None) -> list[str]:
-    """Return the files that Compose itself would read in the project's directory."""
+    """Return the files that Compose itself would read in the project's directory.
+
+    An override that is damaged is left out: the release writes it anew, and what is asked here is not its business.
+    """
     base = str(Path(project_dir) / _compose.BASE_FILE)
     extra = Path(project_dir) / _compose.OVERRIDE_FILE
-    wanted = extra.exists() if override is None else override
+    wanted = _is_whole(extra) if override is None else override
     return [base, str(extra)] if wanted else [base]
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether a file holds the JSON that was once written into it."""
+    try:
+        return isinstance(json.loads(path.read_text(encoding="utf-8")), dict)
+    except (OSError, ValueError):
+        return False

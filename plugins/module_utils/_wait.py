@@ -34,6 +34,8 @@ class Check:
     routed: bool = False
     # Whether it has just been started; without any other proof it must survive its first seconds.
     fresh: bool = False
+    # Whether it was started by this run, be it a while ago: then no restart of it is forgiven.
+    begun: bool = False
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ class Wait:
         """Raise where waiting longer is pointless."""
         if container is None:
             raise _up.UpError(f"container {check.container[:12]} is gone: somebody else removed it")
-        start = self.restarts.setdefault(container.id, 0 if check.fresh else container.restarts)
+        start = self.restarts.setdefault(container.id, 0 if check.fresh or check.begun else container.restarts)
         if _up.failed(container, start):
             raise _up.UpError(self.engine.report(container, "failed"))
 

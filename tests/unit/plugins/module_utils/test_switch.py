@@ -94,3 +94,21 @@ def test_old_containers_are_drained_before_they_end_though_requests_go_to_the_ne
     switch(host, works=[web]).run()
     names = host.names()
     assert names.index("set_route") < names.index("alive") < host.calls.index(("stop", ["web-1"]))
+
+
+def test_what_was_started_is_looked_at_once_more_at_the_end() -> None:
+    host = FakeHost()
+    switch(host).run()
+    assert host.names()[-1] == "wait"
+    assert set(host.calls[-1][1]) == {"web-new-0", "worker-new-0", "beat-new-0"}  # type: ignore[call-overload]
+
+
+def test_an_edge_that_was_started_again_is_asked_for_the_release() -> None:
+    host = FakeHost(edge=False)
+
+    def set_route(route: _edge.Route) -> None:
+        host.edge, host.routed_to = True, route
+
+    host.set_route = set_route  # type: ignore[method-assign]
+    switch(host).run()
+    assert "probe" in host.names()

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from ansible_collections.barehost.django.plugins.module_utils import _compose, _up
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def container(service: str = "web", **more: Any) -> dict[str, Any]:
@@ -180,3 +183,12 @@ def test_files_that_are_never_loaded_are_an_error(monkeypatch: pytest.MonkeyPatc
     (item,) = _compose.parse_containers(json.dumps([container()]))
     with pytest.raises(_up.UpError, match="service web did not load its new configuration"):
         engine(FakeEngine([])).reload(item, ["test"], ["load"], lambda: False)
+
+
+@pytest.mark.parametrize(
+    ("content", "names"), [(b'{"services": {}}', 2), (b"", 1), (bytes([0xDF, 0x00]), 1), (None, 1)]
+)
+def test_an_override_that_is_damaged_or_missing_is_left_out(tmp_path: Path, content: bytes | None, names: int) -> None:
+    if content is not None:
+        (tmp_path / "compose.override.yaml").write_bytes(content)
+    assert len(_up.compose_files(str(tmp_path))) == names

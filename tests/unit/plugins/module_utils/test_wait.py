@@ -155,3 +155,11 @@ def test_every_container_of_the_services_is_waited_for() -> None:
 def test_a_service_without_a_container_is_named() -> None:
     with pytest.raises(_up.UpError, match="there is no container of worker"):
         _wait.for_services(Engine(container()), ["web", "worker"], 2, fresh=[])
+
+
+def test_of_what_this_run_has_started_no_restart_is_forgiven() -> None:
+    crashed = container(restarts=2)
+    with pytest.raises(_up.UpError, match="2 restarts"):
+        wait(Engine(crashed), begun=True)
+    # What was there before may have been restarted long ago.
+    wait(Engine(crashed))

@@ -25,7 +25,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Ask, and wait in slices where waiting is wanted."""
         super().run(tmp, task_vars)
-        args = {key: value for key, value in self._task.args.items() if key not in {"caller", "dead"}}
+        args = {key: value for key, value in self._task.args.items() if key not in {"caller", "dead", "refused"}}
         args["caller"] = _caller.describe(context.CLIARGS)
         if args.get("state", "held") != "held":
             return self._shown(self._ask(args, task_vars))
@@ -43,6 +43,11 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
                 break
             wait = max(0, int(min(rest, SLICE_SECONDS)))
             result = self._ask({**args, "wait_seconds": wait, "dead": dead}, task_vars)
+        if result.get("in_the_way"):
+            # Only now is it known that this was the last try.
+            refused = {"message": result["msg"], "seconds": round(time.monotonic() - begun, 1)}
+            noted = self._ask({**args, "wait_seconds": 0, "refused": refused}, task_vars)
+            result["warnings"] = [*(result.get("warnings") or []), *(noted.get("warnings") or [])]
         if "waited_seconds" in result:
             result["waited_seconds"] = round(time.monotonic() - begun, 1)
         return self._shown(result)

@@ -47,7 +47,7 @@ GUARD_SECONDS = 30.0
 
 @contextmanager
 def guarded(folder: Path) -> Iterator[None]:
-    """Keep everybody else from reading and then writing the lock."""
+    """Keep everybody else from reading and then writing the lock; raise FileNotFoundError where it went meanwhile."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         deadline = time.monotonic() + GUARD_SECONDS
@@ -55,6 +55,8 @@ def guarded(folder: Path) -> Iterator[None]:
             if time.monotonic() > deadline:
                 raise LockError(f"{folder} is in use for more than {GUARD_SECONDS:.0f} s: try again")
             time.sleep(0.02)
+        if not os.path.samestat(os.fstat(descriptor), folder.stat()):
+            raise FileNotFoundError(2, "the directory was removed meanwhile", str(folder))
         yield
     finally:
         os.close(descriptor)
@@ -142,6 +144,11 @@ def acquire(project_dir: str, wish: Wish, *, dry: bool = False) -> Taken:
             with guarded(folder):
                 taken_over, previous = take(folder, wish, dry=dry)
             return Taken(taken_over, previous, round(time.monotonic() - begun, 1))
+        except FileNotFoundError:
+            # Whoever had the lock has left a bare host bare.
+            rest = begun + max(wish.wait_seconds, GUARD_SECONDS) - time.monotonic()
+            if rest <= 0:
+                raise
         except LockError as error:
             left_behind = not isinstance(error, HeldError)
             patience = max(wish.wait_seconds, STEP_GRACE_SECONDS) if left_behind else wish.wait_seconds
@@ -151,8 +158,11 @@ def acquire(project_dir: str, wish: Wish, *, dry: bool = False) -> Taken:
         time.sleep(min(POLL_SECONDS, rest))
 
 
-def release(project_dir: str, token: str, *, dry: bool = False) -> Lock:
-    """Give the lock back and return it; raise where this run does not have it any more."""
+def release(project_dir: str, token: str, *, dry: bool = False, failed: bool = False) -> Lock:
+    """Give the lock back and return it; raise where this run does not have it any more.
+
+    Where the run has failed before it did anything on a bare host, that is bare again.
+    """
     folder = Path(project_dir) / FOLDER
     if not folder.is_dir():
         raise LockError(_lock_state.lost(None, _lock_state.now()))
@@ -163,7 +173,18 @@ def release(project_dir: str, token: str, *, dry: bool = False) -> Lock:
         if not dry:
             (folder / FILE).unlink()
             _files.sync(folder)
+            if failed:
+                remove_bare(folder)
     return found
+
+
+def remove_bare(folder: Path) -> None:
+    """Leave no directory behind where nothing was ever done below the lock. To be called under guard."""
+    if list(folder.parent.iterdir()) == [folder]:
+        # What is not empty has had a step, and stays.
+        with suppress(OSError):
+            folder.rmdir()
+            folder.parent.rmdir()
 
 
 def break_open(project_dir: str, *, force: bool, dry: bool = False) -> Lock | None:

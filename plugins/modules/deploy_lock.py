@@ -13,8 +13,8 @@ author: The barehost authors (@barehost)
 description:
   - The lock is a file below O(project_dir) that says which run may change the stack. Every module that is given its token
     notes its step there; that is the run's sign of life.
-  - Giving it back adds one line to O(audit_log). A run that never gave its lock back gets its line from whoever takes the
-    lock over or breaks it.
+  - Giving it back adds one line to O(audit_log), and so does being refused. A run that never gave its lock back gets its
+    line from whoever takes the lock over or breaks it.
 attributes:
   check_mode:
     description: Refuses as a real run would, writes nothing, and returns an empty token.
@@ -36,7 +36,9 @@ options:
     description:
       - V(held) takes the lock, or refuses and says who has it. A lock is taken over when it has expired, or when its
         ansible-playbook ran on this same controller and has ended; never from a module that is at work on the host.
-      - V(free) gives back the lock that O(token) stands for. One that this run has lost is reported and left alone.
+      - V(free) gives back the lock that O(token) stands for. One that this run has lost is reported and left alone. Before
+        that, unless O(result.result=ok), C(compose.yaml) and C(.env) become those of the release that serves again. With
+        V(failed) the directory of a stack in which nothing was done yet is removed, and nothing is logged.
       - V(broken) removes the lock, whoever has it.
     type: str
     choices: [held, free, broken]
@@ -86,6 +88,13 @@ options:
     description: Who runs this, from where and how. Set by the action plugin; not for playbooks.
     type: dict
     default: {}
+  refused:
+    description: With what message and after how many seconds the run was refused, for its line in the audit log. Set by the
+      action plugin; not for playbooks.
+    type: dict
+    suboptions:
+      message: {description: Why it was refused., type: str, required: true}
+      seconds: {description: How long it has waited., type: float, default: 0}
   dead:
     description: Token of a run that is known to have ended. Set by the action plugin; not for playbooks.
     type: str
@@ -124,6 +133,15 @@ holder:
   description: Who has the lock, or had it until now, with its command, start, last sign of life and step; empty for nobody.
   type: dict
   returned: always
+serving:
+  description: Id of the release that serves, as seen under the lock, or when it was refused; empty where none does.
+  type: str
+  returned: when O(state=held)
+restored:
+  description: The files that were put back to what the serving release reads.
+  type: list
+  elements: str
+  returned: when O(state=free)
 in_the_way:
   description: That the lock could not be had because of another run, which may end.
   type: bool
@@ -136,17 +154,22 @@ lost:
 
 import secrets
 from dataclasses import asdict
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.barehost.django.plugins.module_utils import _audit, _lock, _lock_state
+from ansible_collections.barehost.django.plugins.module_utils import _audit, _lock, _lock_state, _release
 
 RESULT_SPEC: dict[str, Any] = {
     "result": {"type": "str", "choices": ["ok", "failed", "returned"], "required": True},
     "from": {"type": "str", "default": ""},
     "to": {"type": "str", "default": ""},
     "message": {"type": "str", "default": ""},
+}
+REFUSED_SPEC: dict[str, Any] = {
+    "message": {"type": "str", "required": True},
+    "seconds": {"type": "float", "default": 0},
 }
 ARGUMENTS: dict[str, Any] = {
     "project_dir": {"type": "path", "required": True},
@@ -159,6 +182,7 @@ ARGUMENTS: dict[str, Any] = {
     "audit_log": {"type": "str", "default": ""},
     "result": {"type": "dict", "options": RESULT_SPEC},
     "caller": {"type": "dict", "default": {}},
+    "refused": {"type": "dict", "options": REFUSED_SPEC},
     "dead": {"type": "str", "default": ""},
 }
 
@@ -192,7 +216,48 @@ def hold(module: AnsibleModule) -> dict[str, Any]:
         "taken_over": taken.taken_over,
         "waited_seconds": taken.waited_seconds,
         "holder": shown(taken.previous),
+        "serving": serving(module),
     }
+
+
+def serving(module: AnsibleModule) -> str:
+    """Return the release that serves."""
+    return str((_release.current_record(module.params["project_dir"]) or {}).get("id", ""))
+
+
+def note_refusal(module: AnsibleModule) -> dict[str, Any]:
+    """Write the line of a run that never had the lock."""
+    refused = module.params["refused"]
+    began = _lock_state.now() - timedelta(seconds=refused["seconds"])
+    lock = _lock_state.begin(_lock_state.new("", module.params["caller"], 0), began)
+    if not module.check_mode:
+        audit(module, lock, {"result": "failed", "from": serving(module), "message": refused["message"]})
+    return {"changed": False, "holder": {}}
+
+
+def settings(module: AnsibleModule) -> list[str]:
+    """Keep the files with which a deploy came to a good end, or put back those of the release that serves; name the latter."""
+    root, good = module.params["project_dir"], module.params["result"]["result"] == "ok"
+    if module.check_mode or not serving(module):
+        return []
+    try:
+        # A step that lost its connection may still be at work: it must not find other files than it began with.
+        with _lock.hold(root, module.params["token"], "settings"):
+            if good:
+                _release.keep_serving(root)
+                return []
+            before = file_texts(root)
+            _release.restore_files(root)
+            return sorted(name for name, text in file_texts(root).items() if text != before[name])
+    except (_lock_state.LockError, OSError) as error:
+        module.warn(f"the settings of the serving release were not {'kept' if good else 'put back'}: {error}")
+        return []
+
+
+def file_texts(root: str) -> dict[str, str]:
+    """Return the files that the serving release reads."""
+    paths = {name: Path(root) / name for name in _release.SERVING_FILES}
+    return {name: path.read_text(encoding="utf-8") if path.exists() else "" for name, path in paths.items()}
 
 
 def free(module: AnsibleModule) -> dict[str, Any]:
@@ -200,19 +265,22 @@ def free(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     token = params["token"]
     if not token:
-        return {"changed": False, "holder": {}, "lost": ""}
+        return {"changed": False, "holder": {}, "lost": "", "restored": []}
+    restored = settings(module)
     lost = ""
     try:
-        lock = _lock.release(params["project_dir"], token, dry=module.check_mode)
+        failed = params["result"]["result"] == "failed"
+        lock = _lock.release(params["project_dir"], token, dry=module.check_mode, failed=failed)
     except _lock_state.LockError as error:
         lost = str(error)
         module.warn(lost)
         # The line is owed all the same; when it began and its steps went with the lock.
         lock = _lock_state.begin(_lock_state.new(token, params["caller"], 0), _lock_state.now())
-    if not module.check_mode:
+    # A bare host that was refused stays as it was.
+    if not module.check_mode and (lost or Path(params["project_dir"]).is_dir()):
         message = " ".join(part for part in (params["result"]["message"], lost) if part)
         audit(module, lock, {**params["result"], "message": message})
-    return {"changed": False, "holder": {} if lost else shown(lock), "lost": lost}
+    return {"changed": bool(restored), "holder": {} if lost else shown(lock), "lost": lost, "restored": restored}
 
 
 def break_open(module: AnsibleModule) -> dict[str, Any]:
@@ -238,13 +306,12 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec=ARGUMENTS, supports_check_mode=True, required_if=[("state", "free", ["result"])]
     )
-    actions = {"held": hold, "free": free, "broken": break_open}
+    actions = {"held": note_refusal if module.params["refused"] else hold, "free": free, "broken": break_open}
     try:
         module.exit_json(**actions[module.params["state"]](module))
-    except _lock_state.HeldError as error:
-        module.fail_json(msg=str(error), in_the_way=True, holder=shown(error.holder))
     except _lock_state.LockError as error:
-        module.fail_json(msg=str(error), in_the_way=True, holder={})
+        holder = error.holder if isinstance(error, _lock_state.HeldError) else None
+        module.fail_json(msg=str(error), in_the_way=True, holder=shown(holder), serving=serving(module))
     except OSError as error:
         module.fail_json(msg=f"the lock below {module.params['project_dir']}: {error.strerror} ({error.filename})")
 

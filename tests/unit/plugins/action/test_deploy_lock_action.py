@@ -102,7 +102,9 @@ def test_a_deploy_that_lives_is_named_and_one_that_was_killed_is_followed_at_onc
     assert "[WARNING]: " in output
     assert "its ansible-playbook has ended without giving the lock back" in output
     assert controller.lock["token"] != lock["token"]
-    (line,) = (controller.folder / "log").read_text().splitlines()
+    # The dry run that was refused has left none.
+    refused, line = (controller.folder / "log").read_text().splitlines()
+    assert json.loads(refused)["message"].startswith("a deploy is going on: ")
     assert json.loads(line)["message"].startswith("the run ended without a result; ")
 
 

@@ -90,6 +90,30 @@ def test_taken_and_given_back(root: Path) -> None:
     assert [path.name for path in folder.iterdir()] == ["step"]
 
 
+@pytest.mark.parametrize("taken", [False, True])
+def test_a_directory_that_went_while_somebody_waited_guards_nothing(
+    root: Path, monkeypatch: pytest.MonkeyPatch, *, taken: bool
+) -> None:
+    acquire(root, "t1")
+    flock = _lock.try_flock
+
+    def meanwhile(descriptor: int) -> bool:
+        monkeypatch.setattr(_lock, "try_flock", flock)
+        _lock.release(str(root), "t1", failed=True)
+        assert not root.exists()
+        if taken:
+            acquire(root, "t2")
+        return flock(descriptor)
+
+    monkeypatch.setattr(_lock, "try_flock", meanwhile)
+    if taken:
+        with pytest.raises(HeldError, match="t2@here"):
+            acquire(root, "t3")
+    else:
+        acquire(root, "t3")
+    assert lying(root).token == ("t2" if taken else "t3")
+
+
 def test_a_directory_that_is_there_keeps_its_mode(root: Path) -> None:
     root.mkdir(parents=True)
     root.chmod(0o755)

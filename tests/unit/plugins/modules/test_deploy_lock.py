@@ -141,6 +141,78 @@ def test_breaking(stack: Stack) -> None:
     assert stack.lines()[-1]["message"] == "the run ended without a result; bob@ci-8 broke its lock"
 
 
+def release(stack: Stack, settings: str) -> None:
+    """Let a release serve with these settings."""
+    (stack.root / "releases").mkdir(parents=True, exist_ok=True)
+    (stack.root / "releases" / "a1.json").write_text(json.dumps({"id": "a1"}))
+    if not (stack.root / "releases" / "current").is_symlink():
+        (stack.root / "releases" / "current").symlink_to("a1.json")
+    (stack.root / ".env").write_text(settings)
+
+
+@pytest.mark.parametrize("result", ["failed", "returned"])
+def test_a_deploy_that_fails_leaves_the_settings_of_what_serves(stack: Stack, result: str) -> None:
+    release(stack, "A=1\n")
+    taken = stack.call()
+    assert taken["serving"] == "a1"
+    assert stack.call(state="free", token=taken["token"], result=OK)["restored"] == []
+    token = stack.call()["token"]
+    (stack.root / ".env").write_text("A=2\n")
+    freed = stack.call(state="free", token=token, result={"result": result})
+    assert (freed["changed"], freed["restored"]) == (True, [".env"])
+    assert (stack.root / ".env").read_text() == "A=1\n"
+    again = stack.call(state="free", token=stack.call()["token"], result={"result": result})
+    assert (again["changed"], again["restored"]) == (False, [])
+
+
+def test_settings_with_which_a_deploy_came_to_its_end_stay(stack: Stack) -> None:
+    """One that changes only the settings of a service that is not the application's has nothing to switch."""
+    for settings in ("A=1\n", "A=2\n"):
+        release(stack, settings)
+        stack.call(state="free", token=stack.call()["token"], result=OK)
+    freed = stack.call(state="free", token=stack.call()["token"], result={"result": "failed"})
+    assert (freed["restored"], (stack.root / ".env").read_text()) == ([], "A=2\n")
+
+
+def test_settings_are_left_alone_by_who_has_lost_the_lock_and_under_a_step(stack: Stack) -> None:
+    release(stack, "A=1\n")
+    stack.call(state="free", token=stack.call()["token"], result=OK)
+    token = stack.call()["token"]
+    (stack.root / ".env").write_text("A=2\n")
+    with _lock.hold(str(stack.root), token, "switch"):
+        assert stack.call(state="free", token=token, result={"result": "failed"})["restored"] == []
+    assert "were not put back: a module of an earlier run is still at work" in stack.warnings[0]
+    assert stack.call(state="free", token=token, result={"result": "failed"})["restored"] == []
+    assert (stack.root / ".env").read_text() == "A=2\n"
+
+
+def test_a_bare_host_on_which_nothing_was_done_is_bare_again(stack: Stack) -> None:
+    stack.call(state="free", token=stack.call()["token"], result={"result": "failed"})
+    assert (stack.root.exists(), stack.lines()) == (False, [])
+    token = stack.call()["token"]
+    with _lock.hold(str(stack.root), token, "image"):
+        pass
+    stack.call(state="free", token=token, result={"result": "failed"})
+    assert (stack.root.exists(), len(stack.lines())) == (True, 1)
+
+
+def test_who_was_refused_gets_a_line(stack: Stack) -> None:
+    release(stack, "")
+    token = stack.call()["token"]
+    assert stack.call(caller={"owner": "bob@ci-8"})["serving"] == "a1"
+    refused = {"message": "a deploy is going on", "seconds": 7.5}
+    for check in (True, False):
+        stack.call(check=check, caller={"owner": "bob@ci-8"}, refused=refused)
+    (line,) = stack.lines()
+    assert (line["who"], line["result"], line["from"], line["to"]) == ("bob@ci-8", "failed", "a1", "")
+    assert (line["message"], line["seconds"], line["steps"]) == (
+        "a deploy is going on",
+        7.5,
+        [{"name": "lock", "seconds": 7.5}],
+    )
+    assert json.loads(stack.file.read_text())["token"] == token
+
+
 def test_a_dry_run(stack: Stack) -> None:
     bare = stack.call(check=True)
     assert (bare["token"], bare["changed"]) == ("", False)

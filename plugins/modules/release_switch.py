@@ -93,7 +93,9 @@ options:
     type: int
     default: 60
   keep:
-    description: Releases of which image, static files and record stay on the host, the one that serves included.
+    description: >-
+      Releases of which image, static files and record stay on the host, the one that serves included; and as many of the newest
+      dumps that were made before migrations.
     type: int
     default: 5
   settings_before:

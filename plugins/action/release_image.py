@@ -5,18 +5,22 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
+import functools
 import hashlib
 import os
+import shutil
+import signal
 import subprocess
 import tarfile
 import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.barehost.django.plugins.module_utils import _build, _image, _source
+from ansible.utils.display import Display
+from ansible_collections.barehost.django.plugins.module_utils import _build, _image, _litter, _lock, _source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -24,6 +28,11 @@ if TYPE_CHECKING:
 MODULE = "barehost.django.release_image"
 # What only this plugin may say.
 INTERNAL = frozenset({"context", "pushed", "revision"})
+# The default of the module's option.
+TIMEOUT_SECONDS = 3600
+POLL_SECONDS = 0.2
+# What a command that is ended gets to tidy up.
+END_SECONDS = 10
 
 
 def git_revision(source: str, form: str = "%h") -> str:
@@ -43,49 +52,97 @@ def git_revision(source: str, form: str = "%h") -> str:
     return f"{revision}+" if revision and state else revision
 
 
-def run_here(argv: list[str], env: Mapping[str, str], data: str | None) -> tuple[int, str, str]:
-    """Run a command on the controller."""
+def run_here(
+    argv: list[str], env: Mapping[str, str], data: str | None, limit: _build.Deadline | None = None
+) -> tuple[int, str, str]:
+    """Run a command on the controller, at most as long as there is time."""
+    pipes: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
     try:
-        done = subprocess.run(
-            argv, env={**os.environ, **env}, input=data or "", capture_output=True, text=True, check=False
-        )
+        # In a group of its own: Docker's client starts others, which would outlive it.
+        process = subprocess.Popen(argv, env={**os.environ, **env}, text=True, start_new_session=True, **pipes)
     except OSError as error:
         return 127, "", f"{argv[0]}: {error.strerror}; the controller needs it to build and push"
-    return done.returncode, done.stdout, done.stderr
+    try:
+        out, err = process.communicate(data or "", timeout=limit.rest() if limit else None)
+    except subprocess.TimeoutExpired as error:
+        _, err = end(process)
+        raise (limit or _build.Deadline(0)).late(argv, err) from error
+    except BaseException:
+        end(process)
+        raise
+    return process.returncode, out, err
+
+
+def end(process: subprocess.Popen[str]) -> tuple[str, str]:
+    """End a command and all that it has started; return what it said."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return process.communicate(timeout=END_SECONDS)
+    return "", ""
 
 
 @contextlib.contextmanager
-def alone(name: str) -> Iterator[None]:
-    """Let one process at a time through, of all hosts of a run and of all runs of this user."""
+def alone(name: str, seconds: float) -> Iterator[str]:
+    """Let one process at a time through, of all hosts of a run and of all runs of this user; lend it a folder.
+
+    What one that was killed has left of its folder is removed by the next one for the same name.
+    """
     digest = hashlib.sha256(name.encode()).hexdigest()[:16]
-    path = Path(tempfile.gettempdir()) / f"barehost-{os.getuid()}-{digest}.lock"
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    prefix = f"barehost-{os.getuid()}-{digest}"
+    root = Path(tempfile.gettempdir())
+    handle = os.open(root / f"{prefix}.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
+        wait_for(handle, name, seconds)
+        for path in root.glob(f"{prefix}-*"):
+            # The folder is everybody's: only what is ours goes.
+            if path.lstat().st_uid == os.getuid():
+                shutil.rmtree(path, ignore_errors=True)
+        with tempfile.TemporaryDirectory(prefix=f"{prefix}-") as folder:
+            yield folder
     finally:
         os.close(handle)
 
 
-def publish(args: Mapping[str, Any], run: Any = run_here) -> None:  # noqa: ANN401 - a stand-in in tests
+def wait_for(handle: int, name: str, seconds: float) -> None:
+    """Take a lock, and say for whom that waits, if it does; refuse after some time."""
+    end_of_patience = time.monotonic() + seconds
+    said = False
+    while not _lock.try_flock(handle):
+        holder = os.pread(handle, 20, 0).decode("ascii", "replace").strip() or "?"
+        if time.monotonic() >= end_of_patience:
+            raise _build.ImageError(
+                f"process {holder} on the controller has been at work on {name} for more than {seconds:.0f} s; the release "
+                "that serves is untouched: see what it waits for, end it, or raise release_image_timeout_seconds."
+            )
+        if not said:
+            Display().display(f"waiting: process {holder} on the controller is at work on {name}")
+            said = True
+        time.sleep(POLL_SECONDS)
+    os.ftruncate(handle, 0)
+    os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+
+
+def publish(args: Mapping[str, Any], run: Any = None) -> None:  # noqa: ANN401 - a stand-in in tests
     """Build the source on the controller and push it under the release id, unless the registry has it."""
     reference = f"{args['push_to']}:{args['release_id']}"
     problem = _image.repository_problem(str(args["push_to"]))
     if problem:
         raise _build.ImageError(f"the repository {args['push_to']!r} to push to is not usable: {problem}.")
     login = str(args.get("registry_username") or ""), str(args.get("registry_password") or "")
-    with (
-        alone(reference),
-        tempfile.TemporaryDirectory(prefix="barehost-") as tmpdir,
-        _build.logged_in(run, reference, *login, tmpdir) as env,
-    ):
-        if _build.published(run, reference, env):
-            return
-        if _build.inspect(run, reference) is None:
-            _build_here(args, reference, tmpdir, run)
-        _build.push(run, reference, env)
-        # The registry has it now, and the build cache makes the next one fast: nobody would ever prune it here.
-        _build.forget(run, reference)
+    seconds = int(args.get("timeout") or TIMEOUT_SECONDS)
+    with alone(reference, seconds) as tmpdir:
+        # Who had to wait for another one has its own time all the same: most likely there is nothing left to do.
+        run = run or functools.partial(run_here, limit=_build.Deadline(seconds))
+        with _build.logged_in(run, reference, *login, tmpdir) as env:
+            if _build.published(run, reference, env):
+                return
+            if _build.inspect(run, reference) is None:
+                _build_here(args, reference, tmpdir, run)
+            _build.push(run, reference, env)
+            # The registry has it now, and the build cache makes the next one fast: nobody would ever prune it here.
+            _build.forget(run, reference)
 
 
 def _build_here(args: Mapping[str, Any], reference: str, tmpdir: str, run: Any) -> None:  # noqa: ANN401 - as above
@@ -140,16 +197,16 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 publish(args)
                 return {"pushed": True}
             source = str(args["source"])
-            context = self._send(source, str(args.get("dockerfile") or "Dockerfile"))
+            context = self._send(args)
             return {"context": context, "revision": git_revision(source, "%H")}
         except (_source.SourceError, _build.ImageError) as error:
             raise AnsibleActionFail(str(error)) from error
 
-    def _send(self, source: str, dockerfile: str) -> str:
+    def _send(self, args: dict[str, Any]) -> str:
         folder = self._connection._shell.tmpdir or self._make_tmp_path()
-        remote: str = self._connection._shell.join_path(folder, "context.tar")
+        remote: str = self._connection._shell.join_path(folder, _litter.context_name(str(args["project_dir"])))
         with tempfile.NamedTemporaryFile(suffix=".tar") as archive:
-            _source.pack(source, dockerfile, archive)
+            _source.pack(str(args["source"]), str(args.get("dockerfile") or "Dockerfile"), archive)
             archive.flush()
             self._transfer_file(archive.name, remote)
         return remote

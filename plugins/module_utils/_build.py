@@ -5,22 +5,54 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ansible_collections.barehost.django.plugins.module_utils import _compose, _image
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from ansible_collections.barehost.django.plugins.module_utils._git import Runner
 
 BUILDKIT = {"DOCKER_BUILDKIT": "1"}
+# What may take long, by the word that says what is done.
+SLOW = ("build", "pull", "push", "login", "manifest", "fetch", "ls-remote", "archive")
 
 
 class ImageError(RuntimeError):
     """An image that could not be made or had."""
+
+
+class Deadline:
+    """The moment by which everything on one machine must be done."""
+
+    def __init__(self, seconds: int) -> None:
+        """Begin now."""
+        self.seconds = seconds
+        self.end = time.monotonic() + seconds
+
+    def rest(self) -> int:
+        """Return the seconds that are left, and one for whoever comes too late: to be refused by its own limit."""
+        return max(1, math.ceil(self.end - time.monotonic()))
+
+    def over(self) -> bool:
+        """Whether nothing is left."""
+        return time.monotonic() >= self.end
+
+    def late(self, argv: Sequence[str], output: str) -> ImageError:
+        """Return the error of a command that was stopped."""
+        verb = next((word for word in argv if word in SLOW), argv[1])
+        return ImageError(
+            _image.with_output(
+                f"`{argv[0]} {verb}` was stopped, the image was not there within {self.seconds} s; the release that serves is "
+                "untouched: see what it waits for, or raise release_image_timeout_seconds.",
+                output,
+            )
+        )
 
 
 def inspect(run: Runner, reference: str) -> _image.Image | None:

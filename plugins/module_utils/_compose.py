@@ -62,6 +62,12 @@ def inspect_cmd(ids: Iterable[str]) -> list[str]:
     return ["docker", "container", "inspect", *ids]
 
 
+def stop_timeout_cmd(container: str) -> list[str]:
+    """Return the argv that asks for the seconds that a container has to stop; the engine's own where it has none."""
+    grace = "{{with .Config.StopTimeout}}{{.}}{{else}}10{{end}}"
+    return ["docker", "container", "inspect", "--format", grace, container]
+
+
 def image_cmd(references: Iterable[str]) -> list[str]:
     """Return the argv that describes images as JSON; an image that is missing is left out of the answer."""
     return ["docker", "image", "inspect", *references]

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 FOLDER = "backups"
 SUFFIX = ".sql.gz"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+# The files of the dumps that the role `release` has made before migrations, and of no others.
+BEFORE = rf"[0-9]{{8}}T[0-9]{{6}}Z-before-[0-9a-f]{{12}}{re.escape(SUFFIX)}"
 CHUNK = 1 << 20
 # The dump is made beside what serves: little time of the processor is worth more than the last tenth of the size.
 COMPRESSION = 1

@@ -217,10 +217,13 @@ def parse_image(answer: str) -> Image | None:
 
 def explain(what: str, code: int, output: str, advice: str) -> str:
     """Return an error: one line with what failed and what to do, then the end of what the program said."""
+    return with_output(f"{what} failed (exit {code}); the release that serves is untouched: {advice}", output)
+
+
+def with_output(line: str, output: str) -> str:
+    """Return a line, and below it the end of what a program said, if it said anything."""
     text = output.strip()
-    return f"{what} failed (exit {code}); the release that serves is untouched: {advice}" + (
-        f"\nThe end of the output:\n{text[-DETAIL:]}" if text else ""
-    )
+    return f"{line}\nThe end of the output:\n{text[-DETAIL:]}" if text else line
 
 
 def pull_advice(output: str, registry: str) -> str:

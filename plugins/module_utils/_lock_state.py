@@ -167,6 +167,11 @@ def name(lock: Lock) -> str:
     return f"{lock.owner}, `{lock.command}`" if lock.command else lock.owner
 
 
+def seconds_ahead(moment: str, at: datetime) -> float:
+    """Return how far a moment lies in the future, which it does where the clock was set back."""
+    return max(0.0, (datetime.fromisoformat(moment) - at).total_seconds())
+
+
 def description(lock: Lock, at: datetime) -> str:
     """Return who holds a lock, since when, in which step, and when there was a sign of life."""
     return (
@@ -195,12 +200,15 @@ def still_at_work(work: AtWork, at: datetime) -> str:
 
 def why_to_take_over(lock: Lock, wish: Wish, work: AtWork | None, at: datetime) -> str:
     """Return why a lock may be taken from its holder, or nothing where it may not."""
-    silent = seconds_between(lock.heartbeat, at)
+    silent, ahead = seconds_between(lock.heartbeat, at), seconds_ahead(lock.heartbeat, at)
     if lock.token and lock.token == wish.dead:
         reason = "its ansible-playbook has ended without giving the lock back"
     # As long as a module of it works there is a sign of life, whatever the file says.
     elif silent > lock.expiry_seconds and work is None:
         reason = f"it expired, the last sign was {duration(silent)} ago"
+    # Otherwise the lock of a dead run would stay for as long as the clock was set back by.
+    elif ahead > lock.expiry_seconds and work is None:
+        reason = f"its last sign lies {duration(ahead)} in the future, so the clock of the host was set back since"
     else:
         return ""
     return f"the lock was taken over from {name(lock)}, started {clock(lock.started, at)} UTC, in step {lock.step}: {reason}"

@@ -50,6 +50,15 @@ class Reporter:
             **fields,
         )
 
+    def connected(self, connection: Any) -> bool:  # noqa: ANN401 - a connection of Django's
+        """Connect to a database; False where it does not let the app in, which is then reported."""
+        try:
+            connection.ensure_connection()
+        except Exception as error:  # noqa: BLE001 - each database has errors of its own
+            self.fail("connect", error)
+            return False
+        return True
+
 
 def set_up_django(parameters: dict[str, Any], reporter: Reporter) -> bool:
     """Load the settings and the apps; False where that failed, which is then reported."""

@@ -154,10 +154,7 @@ def main(parameters: dict[str, Any]) -> None:
     from django.db.migrations.executor import MigrationExecutor
 
     connection = connections[parameters["database"]]
-    try:
-        connection.ensure_connection()
-    except Exception as error:  # noqa: BLE001 - each database has errors of its own
-        reporter.fail("connect", error)
+    if not reporter.connected(connection):
         leave(1)
     try:
         connection.prepare_database()

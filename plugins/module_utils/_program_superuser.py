@@ -97,10 +97,7 @@ def main(parameters: dict[str, Any]) -> None:
         leave(1)
     from django.db import connection, transaction
 
-    try:
-        connection.ensure_connection()
-    except Exception as error:  # noqa: BLE001 - each database has errors of its own
-        reporter.fail("connect", error)
+    if not reporter.connected(connection):
         leave(1)
     try:
         with transaction.atomic():

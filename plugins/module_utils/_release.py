@@ -284,7 +284,14 @@ def write_record(path: Path, record: Mapping[str, Any]) -> None:
 
 
 def prove(project_dir: str, release_id: str) -> None:
-    """Note that the deploy of the release that serves has come to its good end: from then on there is no way back to take."""
+    """Note that the deploy of the release that serves has come to its good end, and with which settings.
+
+    From then on there is nothing to go back from, and these are what a release that fails later is taken back to.
+    """
     record = current_record(project_dir)
-    if record is not None and record.get("id") == release_id and not record.get("proven"):
-        write_record(record_path(project_dir, release_id), {**record, "proven": True})
+    if record is None or record.get("id") != release_id:
+        return
+    proven = {**record, "proven": True, SETTINGS: store_settings(project_dir)}
+    if proven != record:
+        write_record(record_path(project_dir, release_id), proven)
+        drop_settings(project_dir)

@@ -18,6 +18,14 @@ if TYPE_CHECKING:
     from ansible_collections.barehost.django.plugins.module_utils._wait import Check
 
 PROBE_POLL_SECONDS = 0.1
+# Nearly every container has ended by then; of one that has not its own grace is asked.
+STOP_SECONDS = 15.0
+# What the engine may take to kill a container after its grace, and to say so.
+STOP_MARGIN_SECONDS = 60.0
+# For a container whose grace has no end or cannot be asked.
+STOP_LIMIT_SECONDS = 3600.0
+# The figures are for the report alone: nothing waits for a broker that does not answer.
+TASKS_SECONDS = 5
 
 
 @dataclass(frozen=True)
@@ -46,7 +54,7 @@ class SwitchHost:
     on_commit: Callable[[], None]
     on_uncommit: Callable[[], None]
     on_note: Callable[[str], None]
-    stopping: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    stopping: list[tuple[str, subprocess.Popen[bytes]]] = field(default_factory=list)
     edge_id: str = ""
     before: frozenset[str] | None = None  # the containers that were there before any was created
 
@@ -84,18 +92,39 @@ class SwitchHost:
     def stop(self, ids: Sequence[str]) -> None:
         """Ask containers to stop, and do not wait: each has its own grace, and they end at the same time."""
         for name in ids:
-            self.stopping.append(  # its end is waited for in stopped()
-                subprocess.Popen(["docker", "stop", name], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            )
+            process = subprocess.Popen(["docker", "stop", name], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            self.stopping.append((name, process))  # its end is waited for in stopped()
 
     def stopped(self, ids: Sequence[str]) -> None:
         """Wait for everything that was asked to stop; what still runs then is an error."""
-        for process in self.stopping:
-            process.wait()
-        self.stopping.clear()
+        begun = self.now()
+        while self.stopping:
+            self._await(*self.stopping.pop(0), begun)
         running = [c for c in self.containers() if c.id in ids and c.running] if ids else []
         if running:
             raise _up.UpError(f"container {running[0].name} did not stop ({_up.describe(running[0])})")
+
+    def _await(self, name: str, process: subprocess.Popen[bytes], begun: float) -> None:
+        try:
+            process.wait(max(0.0, begun + STOP_SECONDS - self.now()))
+        except subprocess.TimeoutExpired:
+            limit = self._stop_limit(name)
+            try:
+                process.wait(max(0.0, begun + limit - self.now()))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+                shown = next((c.name for c in self.containers() if c.id == name), name)
+                raise _up.UpError(
+                    f"container {shown} did not stop within {limit:.0f} s, its own grace included: "
+                    "look at it and at the engine on the host, then run the same again"
+                ) from None
+
+    def _stop_limit(self, name: str) -> float:
+        """Return how long a container may take to stop."""
+        code, out, _ = self.engine.try_call(_compose.stop_timeout_cmd(name))
+        grace = out.strip()
+        return int(grace) + STOP_MARGIN_SECONDS if code == 0 and grace.isdecimal() else STOP_LIMIT_SECONDS
 
     def remove(self, ids: Sequence[str]) -> None:
         """Remove containers; one that is gone already is no trouble."""
@@ -116,8 +145,9 @@ class SwitchHost:
         found = next((c for c in self.containers() if c.service == service and c.running), None)
         if found is None:
             return {}
-        _, out, _ = self.engine.try_call(["docker", "exec", found.id, *command])
-        words = [line.split() for line in out.splitlines()]
+        limit = ["timeout", "--kill-after=1", str(TASKS_SECONDS)]
+        code, out, _ = self.engine.try_call([*limit, "docker", "exec", found.id, *command])
+        words = [line.split() for line in out.splitlines()] if code == 0 else []
         return {line[0]: int(line[1]) for line in words if len(line) == 2 and line[1].isdecimal()}  # noqa: PLR2004 - name and number
 
     # -- the edge ------------------------------------------------------------------------------------------------

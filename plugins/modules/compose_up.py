@@ -17,6 +17,8 @@ description:
     container is created, recreated, started or reloaded.
 extends_documentation_fragment:
   - barehost.django.lock
+  - barehost.django.project
+  - barehost.django.project.name
 attributes:
   check_mode:
     description: Says which services would change and changes none; works before Docker or the files are there.
@@ -28,14 +30,6 @@ attributes:
     description: Services that are as they should be are left alone.
     support: full
 options:
-  project_dir:
-    description: Directory of the Compose project.
-    type: path
-    required: true
-  project:
-    description: Name of the Compose project, as in its file.
-    type: str
-    required: true
   services:
     description: Services to bring up.
     type: list

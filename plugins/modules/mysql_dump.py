@@ -18,6 +18,8 @@ description:
   - A schema without tables is not dumped.
 extends_documentation_fragment:
   - barehost.django.lock
+  - barehost.django.project
+  - barehost.django.project.name
 attributes:
   check_mode:
     description: Says whether a dump would be made, and makes none.
@@ -29,14 +31,6 @@ attributes:
     description: Each run makes a dump of its own.
     support: none
 options:
-  project_dir:
-    description: Directory of the Compose project.
-    type: path
-    required: true
-  project:
-    description: Name of the Compose project.
-    type: str
-    required: true
   service:
     description: Service that the server runs in.
     type: str

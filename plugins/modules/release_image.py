@@ -108,9 +108,18 @@ options:
     type: dict
     default: {}
   keep:
-    description: Releases that stay on the host when room is made before a build or pull, the one that serves included.
+    description: >-
+      Releases that stay on the host when room is made before a build or pull, the one that serves included; and as many of the
+      newest dumps that were made before migrations.
     type: int
     default: 5
+  timeout:
+    description:
+      - Seconds within which the image must be on the host, whatever it takes there - a clone, a build, a pull.
+      - Where the controller builds and pushes, that has as many of its own, and with them it waits for another build of the same
+        release there.
+    type: int
+    default: 3600
   labels:
     description: Labels of an image that is built; those of the release and its revision are added.
     type: dict
@@ -196,7 +205,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.barehost.django.plugins.module_utils import _build, _git, _lock, _origin, _prune, _release
+from ansible_collections.barehost.django.plugins.module_utils import (
+    _build,
+    _git,
+    _litter,
+    _lock,
+    _oneshot,
+    _origin,
+    _prune,
+    _release,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -238,6 +256,7 @@ def main() -> None:
             "build_args": {"type": "dict", "default": {}},
             "build_secrets": {"type": "dict", "default": {}, "no_log": True},
             "labels": {"type": "dict", "default": {}},
+            "timeout": {"type": "int", "default": 3600},
             "context": {"type": "path"},
             "pushed": {"type": "bool", "default": False},
             "revision": {"type": "str", "default": ""},
@@ -249,21 +268,36 @@ def main() -> None:
     )
     _lock.step_until_exit(module, module.params["project_dir"], "image")
     started = time.monotonic()
-
-    def run(argv: list[str], env: Mapping[str, str], data: str | None) -> tuple[int, str, str]:
-        if "build" in argv[:2] or "pull" in argv[:2]:
-            make_room(module)
-        code, out, err = module.run_command(argv, environ_update=dict(env), data=data)
-        return code, out, err
-
     there = frozenset(name for name in ("docker", "git") if module.get_bin_path(name) is not None)
+    root = Path(module.params["project_dir"])
+    # First of all: what killed runs left may be what fills the disk, or a password.
+    for problem in _litter.clear(root, module.params["context"]):
+        module.warn(f"removing what killed runs left: {problem}")
     try:
-        outcome = _origin.Origin(run, module.params, module.tmpdir, there, check=module.check_mode).find()
+        with _litter.work_folder(root, module.tmpdir) as tmpdir:
+            outcome = _origin.Origin(runner(module), module.params, tmpdir, there, check=module.check_mode).find()
     except (_build.ImageError, _git.GitError) as error:
         module.fail_json(msg=str(error))
     if outcome.needs:
         module.exit_json(changed=False, needs=outcome.needs)
     finish(module, outcome, round(time.monotonic() - started, 1))
+
+
+def runner(module: AnsibleModule) -> _git.Runner:
+    """Return what runs the commands that have an image be there, all of them together within the time that they have."""
+    limit = _build.Deadline(module.params["timeout"])
+    timeout = module.get_bin_path("timeout", required=True)
+
+    def run(argv: list[str], env: Mapping[str, str], data: str | None) -> tuple[int, str, str]:
+        if "build" in argv[:2] or "pull" in argv[:2]:
+            make_room(module)
+        limited = _oneshot.limited(argv, limit.rest(), timeout)
+        code, out, err = module.run_command(limited, environ_update=dict(env), data=data)
+        if code in (_oneshot.TIMED_OUT, _oneshot.KILLED) and limit.over():
+            raise limit.late(argv, err or out)
+        return code, out, err
+
+    return run
 
 
 def make_room(module: AnsibleModule) -> None:

@@ -14,6 +14,8 @@ description:
   - Reads the records of the releases on the host; changes nothing. M(barehost.django.release_switch) then goes there.
   - Fails before anything is touched where there is no such release, where its image is gone, or where its code may not live
     with the schema as it is now.
+extends_documentation_fragment:
+  - barehost.django.project
 attributes:
   check_mode:
     description: Only reads.
@@ -25,10 +27,6 @@ attributes:
     description: Only reads.
     support: full
 options:
-  project_dir:
-    description: Directory of the Compose project.
-    type: path
-    required: true
   release_id:
     description: Id of the release; empty for the last one that served before the one that serves now.
     type: str

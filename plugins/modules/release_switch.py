@@ -18,6 +18,8 @@ description:
   - What is there is read from the containers themselves. So a run that was cut off at any point is completed by the next.
 extends_documentation_fragment:
   - barehost.django.lock
+  - barehost.django.project
+  - barehost.django.project.name
 attributes:
   check_mode:
     description: Says which services would be replaced and touches none.
@@ -29,14 +31,6 @@ attributes:
     description: A release that serves already is left alone.
     support: full
 options:
-  project_dir:
-    description: Directory of the Compose project.
-    type: path
-    required: true
-  project:
-    description: Name of the Compose project.
-    type: str
-    required: true
   release_id:
     description: Id of the release; its image is there, its migrations are applied.
     type: str
@@ -93,7 +87,9 @@ options:
     type: int
     default: 60
   keep:
-    description: Releases of which image, static files and record stay on the host, the one that serves included.
+    description: >-
+      Releases of which image, static files and record stay on the host, the one that serves included; and as many of the newest
+      dumps that were made before migrations.
     type: int
     default: 5
   settings_before:

@@ -13,6 +13,9 @@ author: The barehost authors (@barehost)
 description:
   - One call in place of fact gathering and of a row of probes; every role reads its result.
   - Reads, and changes nothing; works on a host without Docker.
+extends_documentation_fragment:
+  - barehost.django.project
+  - barehost.django.project.name
 attributes:
   check_mode:
     description: Reads the same as in a real run.
@@ -24,14 +27,6 @@ attributes:
     description: It changes nothing.
     support: full
 options:
-  project:
-    description: Name of the Compose project.
-    type: str
-    required: true
-  project_dir:
-    description: Directory of the Compose project.
-    type: path
-    required: true
   ports:
     description: TCP ports of which to say whether something listens on them, and what.
     type: list

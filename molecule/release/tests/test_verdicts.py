@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -174,6 +175,8 @@ def test_no_more_releases_are_kept_than_asked_for(base: Path, machine: Host) -> 
 def test_a_lock_that_somebody_left_is_named_and_can_be_broken(
     base: Path, machine: Host, runner: Callable[..., Any]
 ) -> None:
+    # Soon and not now, so that it does not expire meanwhile; further ahead it would be one of a clock that was set back.
+    sign = datetime.now(tz=UTC) + timedelta(seconds=1200)
     lock = json.dumps(
         {
             "token": "t" * 32,
@@ -183,7 +186,7 @@ def test_a_lock_that_somebody_left_is_named_and_can_be_broken(
             "step": "image",
             "steps": [],
             "started": "2026-01-01T00:00:00.000+00:00",
-            "heartbeat": "2999-01-01T00:00:00.000+00:00",
+            "heartbeat": sign.isoformat(timespec="milliseconds"),
             "expiry_seconds": 1800,
         }
     )

@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -111,13 +112,19 @@ def test_a_deploy_that_lives_is_named_and_one_that_was_killed_is_followed_at_onc
 def test_waiting_until_the_other_one_is_killed(controller: Controller, deploying: subprocess.Popen[str]) -> None:
     waiting = {**HELD["barehost.django.deploy_lock"], "wait_seconds": 60}
     run = controller.start([{"barehost.django.deploy_lock": waiting}])
-    time.sleep(3)
-    assert run.poll() is None
-    deploying.send_signal(signal.SIGKILL)
-    # The one that waits looks on the controller between its calls.
-    output, _nothing = run.communicate(timeout=60)
-    assert run.returncode == 0, output
-    assert "web1: waiting: a deploy is going on: " in output
+    assert run.stdout
+    # However slow the machine is: it waits once it says so.
+    giving_up = threading.Timer(120, run.kill)
+    giving_up.start()
+    try:
+        said = next((line for line in run.stdout if "web1: waiting: a deploy is going on: " in line), "")
+        assert said, "it ended, or was ended, without a word of waiting"
+        deploying.send_signal(signal.SIGKILL)
+        # The one that waits looks on the controller between its calls.
+        output, _nothing = run.communicate()
+        assert run.returncode == 0, output
+    finally:
+        giving_up.cancel()
 
 
 def test_the_ordinary_case_is_one_call_to_take_and_one_to_give_back(controller: Controller) -> None:

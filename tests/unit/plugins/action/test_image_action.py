@@ -4,8 +4,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -147,3 +150,60 @@ def test_a_source_without_its_dockerfile(args: dict[str, Any]) -> None:
     (Path(args["source"]) / "Dockerfile").unlink()
     with pytest.raises(_source.SourceError, match="there is no file 'Dockerfile'"):
         release_image.publish(args, Controller())
+
+
+@pytest.fixture
+def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    lines: list[str] = []
+    monkeypatch.setattr(release_image.Display, "display", lambda _self, text, **_options: lines.append(text))
+    return lines
+
+
+def test_a_build_that_does_not_end_is_waited_for_so_long_and_named(args: dict[str, Any], said: list[str]) -> None:
+    docker = Controller()
+    with release_image.alone(REFERENCE, 1), pytest.raises(_build.ImageError) as caught:
+        release_image.publish({**args, "timeout": 1}, docker)
+    assert docker.calls == []
+    assert said == [f"waiting: process {os.getpid()} on the controller is at work on {REFERENCE}"]
+    assert str(caught.value) == (
+        f"process {os.getpid()} on the controller has been at work on {REFERENCE} for more than 1 s; the release that serves "
+        "is untouched: see what it waits for, end it, or raise release_image_timeout_seconds."
+    )
+
+
+def test_a_folder_of_a_killed_run_goes_with_the_next_one_for_the_same_name(args: dict[str, Any], tmpdir: Path) -> None:
+    with release_image.alone(REFERENCE, 1) as folder:
+        left = Path(f"{folder}-left") / "context"
+    left.mkdir(parents=True)
+    others = tmpdir / "barehost-others"
+    others.mkdir()
+    release_image.publish(args, Controller())
+    assert {path.name for path in tmpdir.iterdir() if path.suffix != ".lock"} == {"barehost-others"}
+
+
+def test_what_hangs_here_is_ended_with_all_that_it_started(tmp_path: Path) -> None:
+    # The child keeps the pipes open, as a plugin of Docker's client does.
+    script = f"sleep 600 & echo $! > {tmp_path}/child; echo step 3 of 9 >&2; wait"
+    with pytest.raises(_build.ImageError, match=r"^`sh -c` was stopped, .* within 1 s; .*\n.*\nstep 3 of 9$"):
+        release_image.run_here(["sh", "-c", script], {}, None, _build.Deadline(1))
+    child, deadline = Path("/proc") / (tmp_path / "child").read_text().strip() / "cmdline", time.monotonic() + 20
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        # A process that has ended, and that nobody has asked about yet, has no command line.
+        while child.read_bytes():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+
+def test_the_whole_of_a_publication_has_one_limit(args: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    docker = Controller()
+    limits: list[_build.Deadline] = []
+
+    def run_here(argv: list[str], env: Mapping[str, str], data: str | None, limit: _build.Deadline) -> Any:
+        limits.append(limit)
+        return docker(argv, env, data)
+
+    monkeypatch.setattr(release_image, "run_here", run_here)
+    release_image.publish({**args, "timeout": 7})
+    assert {limit.seconds for limit in limits} == {7}
+    assert len({id(limit) for limit in limits}) == 1
+    assert docker.registry == {REFERENCE}

@@ -71,6 +71,14 @@ def test_a_clock_that_was_set_back_expires_nothing(lock: Lock) -> None:
     assert _lock_state.why_to_take_over(lock, wish(), None, START) == ""
 
 
+def test_a_sign_of_life_further_ahead_than_the_expiry_is_none(lock: Lock) -> None:
+    # The clock of the host was set back: without this the lock of a dead run would stay until it has caught up.
+    assert _lock_state.why_to_take_over(lock, wish(), None, later(168 - 1800)) == ""
+    reason = _lock_state.why_to_take_over(lock, wish(), None, later(168 - 7200))
+    assert reason.endswith("its last sign lies 2 h in the future, so the clock of the host was set back since")
+    assert _lock_state.why_to_take_over(lock, wish(), WORK, later(168 - 7200)) == ""
+
+
 def test_a_lock_survives_the_file(lock: Lock) -> None:
     assert _lock_state.parse(_lock_state.render(lock), START) == lock
 

@@ -6,15 +6,13 @@ from __future__ import annotations
 
 import gzip
 import io
+import re
 import stat
 import subprocess
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from ansible_collections.barehost.django.plugins.module_utils import _dump
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 END = b"/*!40111 SET SQL_NOTES=@OLD_SQL_NOTES */;\n\n-- Dump completed on 2026-11-24  8:41:30\n"
 
@@ -105,6 +103,13 @@ def test_sizes() -> None:
 def test_a_name_stays_in_its_folder(name: str) -> None:
     with pytest.raises(_dump.DumpError):
         _dump.file_name(name, "20261124T084129Z")
+
+
+def test_the_dumps_that_are_pruned_are_those_that_the_role_makes() -> None:
+    task = (Path(__file__).parents[4] / "roles/release/tasks/migrate.yml").read_text()
+    assert 'name: "before-{{ release_id }}"' in task
+    assert re.fullmatch(_dump.BEFORE, _dump.file_name("before-0123456789ab", "20261124T084129Z"))
+    assert not re.fullmatch(_dump.BEFORE, _dump.file_name("before-the-move-1", "20261124T084129Z"))
 
 
 def test_a_stream_is_compressed_piece_by_piece(monkeypatch: pytest.MonkeyPatch) -> None:

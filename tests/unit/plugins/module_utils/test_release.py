@@ -172,15 +172,22 @@ def test_a_link_that_cannot_be_put_in_place_leaves_nothing_beside_it(tmp_path: P
     assert [path.name for path in tmp_path.iterdir()] == ["current"]
 
 
-def test_a_release_is_proven_once_and_only_where_it_serves(tmp_path: Path) -> None:
+def test_a_release_is_proven_with_the_settings_that_its_deploy_ended_with(tmp_path: Path) -> None:
     (tmp_path / "releases").mkdir()
     for name in ("abc", "def"):
         _release.write_record(tmp_path / "releases" / f"{name}.json", {"id": name})
     _release.point(tmp_path / "releases" / "current", "abc.json")
+    configure(tmp_path, "first")
     _release.prove(str(tmp_path), "def")
     assert _release.current_record(str(tmp_path)) == {"id": "abc"}
-    _release.prove(str(tmp_path), "abc")
-    assert _release.current_record(str(tmp_path)) == {"id": "abc", "proven": True}
+    for content in ("first", "second"):
+        configure(tmp_path, content)
+        _release.prove(str(tmp_path), "abc")
+        configure(tmp_path, "refused")
+        _release.restore_files(str(tmp_path))
+        assert (tmp_path / ".env").read_text() == f"{content} .env\n"
+    assert (_release.current_record(str(tmp_path)) or {})["proven"] is True
+    assert len(list((tmp_path / "releases" / "settings").iterdir())) == 1
 
 
 def test_a_release_that_serves_is_marked_and_the_edge_can_tell_its_containers() -> None:

@@ -20,7 +20,7 @@ from support.modules import run
 
 COLLECTIONS = Path(__file__).resolve().parents[4] / "collections"
 CALLER = {"owner": "alice@ci-7", "command": "ansible-playbook deploy.yml", "controller": {"pid": "42"}}
-OK = {"result": "ok", "from": "a1", "to": "b2"}
+OK = {"result": "ok", "from": "b20", "to": "a10"}
 
 
 @dataclass
@@ -68,7 +68,7 @@ def test_a_deploy_from_start_to_end(stack: Stack) -> None:
     assert (freed["changed"], freed["lost"], freed["holder"]["owner"]) == (False, "", "alice@ci-7")
     assert not stack.file.exists()
     (line,) = stack.lines()
-    assert (line["who"], line["from"], line["to"], line["result"]) == ("alice@ci-7", "a1", "b2", "ok")
+    assert (line["who"], line["from"], line["to"], line["result"]) == ("alice@ci-7", "b20", "a10", "ok")
     assert (line["command"], line["message"]) == ("ansible-playbook deploy.yml", "3 changes")
     assert [step["name"] for step in line["steps"]] == ["lock", "image"]
 
@@ -144,9 +144,9 @@ def test_breaking(stack: Stack) -> None:
 def release(stack: Stack, settings: str) -> None:
     """Let a release serve with these settings."""
     (stack.root / "releases").mkdir(parents=True, exist_ok=True)
-    (stack.root / "releases" / "a1.json").write_text(json.dumps({"id": "a1"}))
+    (stack.root / "releases" / "a10.json").write_text(json.dumps({"id": "a10"}))
     if not (stack.root / "releases" / "current").is_symlink():
-        (stack.root / "releases" / "current").symlink_to("a1.json")
+        (stack.root / "releases" / "current").symlink_to("a10.json")
     (stack.root / ".env").write_text(settings)
 
 
@@ -154,7 +154,7 @@ def release(stack: Stack, settings: str) -> None:
 def test_a_deploy_that_fails_leaves_the_settings_of_what_serves(stack: Stack, result: str) -> None:
     release(stack, "A=1\n")
     taken = stack.call()
-    assert taken["serving"] == "a1"
+    assert taken["serving"] == "a10"
     assert stack.call(state="free", token=taken["token"], result=OK)["restored"] == []
     token = stack.call()["token"]
     (stack.root / ".env").write_text("A=2\n")
@@ -199,12 +199,12 @@ def test_a_bare_host_on_which_nothing_was_done_is_bare_again(stack: Stack) -> No
 def test_who_was_refused_gets_a_line(stack: Stack) -> None:
     release(stack, "")
     token = stack.call()["token"]
-    assert stack.call(caller={"owner": "bob@ci-8"})["serving"] == "a1"
+    assert stack.call(caller={"owner": "bob@ci-8"})["serving"] == "a10"
     refused = {"message": "a deploy is going on", "seconds": 7.5}
     for check in (True, False):
         stack.call(check=check, caller={"owner": "bob@ci-8"}, refused=refused)
     (line,) = stack.lines()
-    assert (line["who"], line["result"], line["from"], line["to"]) == ("bob@ci-8", "failed", "a1", "")
+    assert (line["who"], line["result"], line["from"], line["to"]) == ("bob@ci-8", "failed", "a10", "")
     assert (line["message"], line["seconds"], line["steps"]) == (
         "a deploy is going on",
         7.5,

@@ -6,9 +6,12 @@ from __future__ import annotations
 
 import json
 import tarfile
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from ansible.module_utils import basic
+from ansible_collections.barehost.django.plugins.module_utils import _litter, _lock, _lock_state
 from ansible_collections.barehost.django.plugins.modules import release_image
 from support.modules import FIXTURES, Call, Engine, Reply, run
 
@@ -243,8 +246,92 @@ def test_room_is_made_before_a_build_and_at_no_other_time(tmp_path: Path) -> Non
     git = {"repository": URL, "revision": COMMIT}
     arguments = {"project_dir": str(tmp_path), "repository": "shop/app", "services": ["web"], "git": git}
     assert run(release_image.main, arguments, host)["built"]
-    names = [call.argv[1:3] for call in host.calls]
-    assert names.index(["image", "ls"]) < names.index(["build", "--progress"])
+    names = [" ".join(call.argv) for call in host.calls]
+    first = [next(i for i, name in enumerate(names) if words in name) for words in ("docker image ls", "docker build")]
+    assert first == sorted(first)
     again = Host(*host.images)
     assert not run(release_image.main, arguments, again)["built"]
     assert ["image", "ls"] not in [call.argv[1:3] for call in again.calls]
+
+
+def locked(stack: Path) -> str:
+    """Take the lock of a stack; return its token."""
+    _lock.acquire(str(stack), _lock_state.Wish(_lock_state.new("t", {}, 1800)))
+    return "t"
+
+
+def test_under_the_lock_all_that_a_kill_would_leave_lies_where_the_next_run_finds_it(tmp_path: Path) -> None:
+    stack, host, seen = tmp_path / "stack", Host(), []
+    token = locked(stack)
+    (stack / ".work-1-abcdefgh" / "docker-x").mkdir(parents=True)
+    (stack / "static" / ".0123456789ab.abcdefgh").mkdir(parents=True)
+
+    def login(_call: Call) -> Reply:
+        seen.extend(path.name for path in stack.glob(".work-*/docker-*"))
+        return (0, "", "")
+
+    host.scripts.insert(0, (("docker", "login"), login))
+    result = call(tmp_path, host, lock=token, reference=REFERENCE, registry_username="robot", registry_password=HUSH)
+    assert (result["changed"], len(seen)) == (True, 1)
+    assert seen != ["docker-x"]
+    assert list(stack.glob(".*")) + list(stack.glob("static/.*")) == []
+
+
+def test_under_the_lock_a_checkout_and_its_secrets_lie_there_too(tmp_path: Path) -> None:
+    stack, host = tmp_path / "stack", Host()
+    call(tmp_path, host, lock=locked(stack), **git(token=HUSH), build_secrets={"ca": HUSH})
+    (build,) = host.did("docker", "build")
+    assert [word for word in build if "/secrets-" in word or "/context-" in word]
+    assert all(str(stack / ".work-") in word for word in build if "/secrets-" in word or "/context-" in word)
+    assert list(stack.glob(".*")) == []
+
+
+def test_a_trouble_with_litter_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(_litter, "find", lambda *_args: (_ for _ in ()).throw(OSError(5, "Input/output error")))
+    monkeypatch.setattr(basic.AnsibleModule, "warn", lambda _module, text: said.append(text))
+    result = call(tmp_path, Host(), lock=locked(tmp_path / "stack"), reference=REFERENCE)
+    assert result["changed"] is True
+    assert [text.partition(":")[0] for text in said] == ["removing what killed runs left"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words", "what"),
+    [
+        (git(), ("docker", "build"), "docker build"),
+        (git(), ("fetch",), "git fetch"),
+        (git(), ("ls-remote",), "git ls-remote"),
+        ({"reference": REFERENCE}, ("docker", "pull"), "docker pull"),
+    ],
+)
+def test_what_does_not_end_is_stopped_and_said_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], words: tuple[str, ...], what: str
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+
+    def hang(call: Call) -> Reply:
+        limit = int(call.argv[2])
+        assert call.argv[:2] == ["/usr/bin/timeout", "--kill-after=10"]
+        assert limit <= 30
+        now[0] += limit
+        return (124, "", "step 3 of 9")
+
+    host = Host()
+    host.scripts.insert(0, (words, hang))
+    result = call(tmp_path, host, timeout=30, **options)
+    assert result["failed"] is True
+    line, *output = result["msg"].splitlines()
+    assert line == (
+        f"`{what}` was stopped, the image was not there within 30 s; the release that serves is untouched: "
+        "see what it waits for, or raise release_image_timeout_seconds."
+    )
+    assert output == ["The end of the output:", "step 3 of 9"]
+    # And not tried in another way, for which there is no time either.
+    assert len(host.did(*words)) == 1
+
+
+def test_a_program_that_itself_ends_with_124_is_not_late(tmp_path: Path) -> None:
+    host = Host()
+    host.scripts.insert(0, (("docker", "pull"), (124, "", "boom")))
+    assert "failed (exit 124)" in call(tmp_path, host, reference=REFERENCE)["msg"]

@@ -292,7 +292,7 @@ def test_a_trouble_with_litter_is_a_warning(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(basic.AnsibleModule, "warn", lambda _module, text: said.append(text))
     result = call(tmp_path, Host(), lock=locked(tmp_path / "stack"), reference=REFERENCE)
     assert result["changed"] is True
-    assert [text.partition(":")[0] for text in said] == ["removing what killed runs left"]
+    assert "removing what killed runs left" in [text.partition(":")[0] for text in said]
 
 
 @pytest.mark.parametrize(

@@ -43,8 +43,8 @@ def test_applies(tmp_path: Path) -> None:
     assert call.argv[:3] == ["/usr/bin/timeout", "--kill-after=10", "77"]
     name = call.argv[call.argv.index("--name") + 1]
     assert call.argv[3:] == [
-        "docker", "compose", "--project-directory", "/opt/shop", "-f", str(file),
-        "run", "--name", name, "--rm", "--no-deps", "-T", "web", "python3", "-",
+        "docker", "compose", "--project-directory", "/opt/shop", "-f", str(file), "run", "--name", name,
+        "--label", "barehost.django.oneshot=/opt/shop", "--rm", "--no-deps", "-T", "web", "python3", "-",
     ]  # fmt: skip
     assert sent(call)["settings_module"] == "shop.settings"
     assert sent(call)["apply"] is True

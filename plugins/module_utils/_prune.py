@@ -13,7 +13,7 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Callable
 
-from ansible_collections.barehost.django.plugins.module_utils import _release
+from ansible_collections.barehost.django.plugins.module_utils import _release, _schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -60,9 +60,7 @@ def plan(
     return Doomed(
         images=tuple(sorted(tag for tag in tags if tag not in ids)),
         static=tuple(sorted(name for name in static if name not in ids)),
-        records=tuple(
-            sorted(str(r["id"]) for r in records if r["id"] not in ids and str(r.get("created", "")) < oldest)
-        ),
+        records=tuple(sorted(str(r["id"]) for r in records if r["id"] not in ids and _schema.last_change(r) < oldest)),
     )
 
 

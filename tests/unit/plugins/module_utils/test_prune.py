@@ -54,6 +54,12 @@ def test_the_record_of_a_failed_release_stays_while_there_is_an_earlier_one_to_g
     assert _prune.plan(RECORDS, [], [], keep=3, always=["444444444444"]).records == ("111111111111",)
 
 
+def test_the_record_of_a_release_that_was_built_early_and_failed_late_stays_too() -> None:
+    late = {"migration": "shop.0002_drop", "kinds": ["destructive"], "at": "2026-01-01T00:10:00.000+00:00"}
+    early = {**record("ea51ea51ea51", 0), "migrations": [late]}
+    assert _prune.plan([early, *RECORDS], [], [], keep=3, always=["444444444444"]).records == ("111111111111",)
+
+
 @pytest.mark.parametrize("failing", ["", "app/app:111111111111"])
 def test_files_and_images_go_by_name_and_trouble_is_told(tmp_path: Path, failing: str) -> None:
     (tmp_path / "releases").mkdir()

@@ -21,10 +21,6 @@ description:
     something away, by the records of the releases, and the release is not the one that serves.
   - What Django has said is kept in the record of O(release_id), for a way back.
   - A container of an earlier run that still applies migrations or collects is waited for, O(timeout) seconds at most.
-  - Where the database has migrations that the image does not have, that is a warning. It is refused where one of them took
-    something away, by the records of the releases, and the release is not the one that serves.
-  - What Django has said is kept in the record of O(release_id), for a way back.
-  - A container of an earlier run that still applies migrations or collects is waited for, O(timeout) seconds at most.
 extends_documentation_fragment:
   - barehost.django.lock
   - barehost.django.oneshot
@@ -63,10 +59,6 @@ options:
     default: false
   allow_destructive:
     description: Whether operations that break the code of O(serving) may be planned.
-    type: bool
-    default: false
-  allow_schema_mismatch:
-    description: Whether to go on although the database has destructive migrations that the image does not have.
     type: bool
     default: false
   allow_schema_mismatch:
@@ -214,7 +206,6 @@ def plan(module: AnsibleModule) -> dict[str, Any]:
         reason = _oneshot.why_unknown(module, project)
         if reason is not None:
             return {"plan_known": False, "unknown_because": reason}
-    asked = _schema.now()
     asked = _schema.now()
     answer = _migrate.ask(module, project, apply=False)
     found = _migrate.result_of(answer)

@@ -37,6 +37,7 @@ class Host:
     applied: list[str] = field(default_factory=list)
     # Where an application ends before its end: at which migration, and how.
     stop: tuple[str, str] | None = None
+    tries: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     clock: datetime = field(default_factory=lambda: datetime(2026, 1, 1, tzinfo=UTC))
 
@@ -105,7 +106,9 @@ class Host:
         result = self.module(django_prepare.main, release, collect=False, **serving, **prepared)
         if result.get("failed") or not result["plan"]:
             return result
-        args = {"plan": result["plan"], "dump": f"/b/{release}.sql.gz", **serving}
+        self.tries.append(release)
+        dump = f"/b/{release}-{self.tries.count(release)}.sql.gz"
+        args = {"plan": result["plan"], "dump": dump, **serving}
         return self.module(django_migrate.main, release, **args)
 
     def switch(self, release: str) -> None:

@@ -94,7 +94,7 @@ def test_what_took_something_away_is_refused_with_the_dump_unless_it_is_allowed(
         "not going back to release first: the schema is ahead of it by shop.0003_drop (destructive): "
     )
     assert (
-        "with release_allow_schema_mismatch: true; the data as it was before: zcat /b/both.sql.gz | " in result["msg"]
+        "with release_allow_schema_mismatch: true; the data as it was before: zcat /b/both-1.sql.gz | " in result["msg"]
     )
     assert result["msg"].endswith("client.cnf shop")
     assert result["schema"]["safe"] is False
@@ -107,6 +107,23 @@ def test_a_release_that_was_built_long_before_it_was_deployed_is_still_later(hos
     host.deploy("dropped", allow=True)
     assert "shop.0002_drop (destructive)" in host.back("hotfix")["msg"]
     assert "shop.0002_drop (destructive)" in host.back("first")["msg"]
+
+
+def test_a_release_that_was_built_early_and_failed_late_is_later_too(host: Host) -> None:
+    host.migrate("dropped")
+    host.deploy("hotfix")
+    host.stop = ("shop.0002_drop", "failed")
+    host.migrate("dropped", allow=True)
+    host.deploy("added")
+    assert "shop.0002_drop (destructive, half done)" in host.back("hotfix")["msg"]
+
+
+def test_a_second_try_does_not_hide_the_dump_from_before_the_first(host: Host) -> None:
+    host.stop = ("shop.0002_drop", "failed")
+    host.migrate("dropped", allow=True)
+    host.stop = None
+    host.deploy("dropped", allow=True)
+    assert "zcat /b/dropped-1.sql.gz" in host.back("first")["msg"]
 
 
 def test_a_migration_that_ran_out_of_time_is_known(host: Host) -> None:
@@ -150,7 +167,7 @@ def test_the_rest_of_a_killed_migration_does_not_hide_what_was_done(host: Host) 
     host.stop = None
     host.deploy("both")
     assert "ahead of it by shop.0002_drop (destructive): " in host.back("first")["msg"]
-    assert "zcat /b/both.sql.gz" in host.back("first")["msg"]
+    assert "zcat /b/both-1.sql.gz" in host.back("first")["msg"]
 
 
 def test_a_migration_that_the_database_took_back_is_none(host: Host) -> None:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from ansible.module_utils.basic import AnsibleModule
 
+# What a container is called that collects.
+COLLECTING = "static"
 RELEASE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
 
 
@@ -66,7 +68,7 @@ def predicted(request: Request) -> dict[str, Any]:
 def collect(module: AnsibleModule, request: Request) -> dict[str, Any]:
     """Collect into a directory beside the target, and rename it; return what came of it."""
     project = _oneshot.Project.from_params(module.params)
-    name = _oneshot.container_name("static")
+    name = _oneshot.container_name(COLLECTING)
     staging = _static.make_staging(request.dest)
     try:
         answer = _oneshot.run_program(

@@ -6,10 +6,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.barehost.django.plugins.module_utils import _migrations, _oneshot, _program_migrate
+from ansible_collections.barehost.django.plugins.module_utils import (
+    _migrations,
+    _oneshot,
+    _program_migrate,
+    _schema,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from ansible.module_utils.basic import AnsibleModule
 
@@ -20,13 +25,15 @@ ARGUMENTS: dict[str, Any] = {
     "database": {"type": "str", "default": "default"},
     "timeout": {"type": "int", "default": 600},
 }
+# What a container is called that changes the schema; one that only plans is in nobody's way.
+APPLYING, PLANNING = "migrate", "plan"
 NO_DATABASE = "the database does not answer yet"
 
 
 def ask(module: AnsibleModule, project: _oneshot.Project, *, apply: bool, lock_wait: int = 0) -> _oneshot.Answer:
     """Let Django plan, and apply where that is wanted."""
     params = module.params
-    name = _oneshot.container_name("migrate")
+    name = _oneshot.container_name(APPLYING if apply else PLANNING)
     return _oneshot.run_program(
         module,
         _oneshot.oneshot_cmd(project, name),
@@ -49,7 +56,7 @@ def result_of(answer: _oneshot.Answer) -> dict[str, Any]:
     applied = [event["migration"] for event in answer.all("applied")]
     result: dict[str, Any] = {
         "applied": applied,
-        "failed_migration": failed.get("migration"),
+        "failed_migration": failed.get("migration") if failed else stopped_at(answer),
         "failed_operation": failed.get("operation"),
         # Where it failed, or was stopped, in the middle: what no finished migration accounts for.
         "done_operations": [event["text"] for event in answer.all("operation") if event["migration"] not in applied],
@@ -62,6 +69,32 @@ def result_of(answer: _oneshot.Answer) -> dict[str, Any]:
         result.update({key: planned[key] for key in ("plan", "heads", "unknown")})
         result["kinds"] = _migrations.kinds(planned["plan"])
     return result
+
+
+def stopped_at(answer: _oneshot.Answer) -> str | None:
+    """Return the migration in whose middle a run was stopped that could not say so itself."""
+    if answer.first("done") is not None:
+        return None
+    applied = {event["migration"] for event in answer.all("applied")}
+    touched = [event["migration"] for event in answer.events if event["event"] in ("begun", "operation")]
+    return next((name for name in reversed(touched) if name not in applied), None)
+
+
+def states(answer: _oneshot.Answer, planned: Iterable[str]) -> dict[str, str]:
+    """Say of each migration that was touched, or may have been, how far it came."""
+    applied = dict.fromkeys((event["migration"] for event in answer.all("applied")), _schema.APPLIED)
+    failed = answer.first("failed")
+    if answer.first("done") is not None:
+        # Also what somebody else has applied between the plan and now.
+        return {**dict.fromkeys(planned, _schema.APPLIED), **applied}
+    if failed is not None:
+        half = None if failed.get("undone") else failed.get("migration")
+        return {**applied, **({half: _schema.HALF} if half else {})}
+    if answer.first("refused") is not None:
+        return {}
+    # It was stopped, and its last words may have been lost.
+    half = stopped_at(answer)
+    return {**dict.fromkeys(planned, _schema.BEGUN), **({half: _schema.HALF} if half else {}), **applied}
 
 
 def failure(answer: _oneshot.Answer, result: dict[str, Any], params: Mapping[str, Any], *, apply: bool) -> str:

@@ -34,6 +34,9 @@ IMPORTS = re.compile(r"^from (?:__future__|ansible_collections\.\S+) import .*\n
 TIMED_OUT = 124
 KILLED = 137
 KILL_AFTER = 10
+# Which stack a one-shot container works for. What it does is the second word of its name.
+LABEL = "barehost.django.oneshot"
+POLL_SECONDS = 2.0
 NOISE_LENGTH = 4000
 STAGES = {
     "connect": "the database does not let the app in: ",
@@ -160,7 +163,7 @@ def oneshot_cmd(project: Project, name: str, *, user: str | None = None, volumes
     command = [project.python, "-"]
     argv = run_cmd(project.directory, project.files, project.service, command, user=user, volumes=volumes)
     at = argv.index("--rm")
-    return [*argv[:at], "--name", name, *argv[at:]]
+    return [*argv[:at], "--name", name, "--label", f"{LABEL}={project.directory}", *argv[at:]]
 
 
 def exec_cmd(project: Project) -> list[str]:
@@ -171,6 +174,43 @@ def exec_cmd(project: Project) -> list[str]:
 def container_name(purpose: str) -> str:
     """Return a name for a one-shot container."""
     return f"barehost-{purpose}-{secrets.token_hex(4)}"
+
+
+def listing_cmd(project: Project) -> list[str]:
+    """Return the argv that lists the one-shot containers of a stack that run, each with its age."""
+    argv = ["docker", "ps", "--no-trunc", "--filter", f"label={LABEL}={project.directory}"]
+    return [*argv, "--format", "{{.Names}} ({{.Status}})"]
+
+
+def at_work(module: AnsibleModule, project: Project, purposes: Sequence[str]) -> list[str]:
+    """Return the containers that an earlier run has left behind, and that still do one of these things."""
+    code, out, err = module.run_command(listing_cmd(project), check_rc=False)
+    if code != 0 and not module.check_mode:
+        module.fail_json(msg=f"docker does not say which containers run: {err.strip()[-500:]}")
+    begins = tuple(f"barehost-{purpose}-" for purpose in purposes)
+    return sorted(line for line in out.splitlines() if line.startswith(begins))
+
+
+def wait_for_others(module: AnsibleModule, project: Project, purposes: Sequence[str], seconds: int) -> None:
+    """Wait for what an earlier run has left behind, so that nothing is done twice at the same time; fail where it goes on.
+
+    The lock ends with the module that holds it, and a module that is killed does not take its container along.
+    """
+    start = time.monotonic()
+    waited_for = found = at_work(module, project, purposes)
+    while found and not module.check_mode and time.monotonic() - start < seconds:
+        time.sleep(min(POLL_SECONDS, seconds))
+        found = at_work(module, project, purposes)
+    if found and module.check_mode:
+        module.warn(f"{found[0]} of an earlier run is still at work: a real run waits for it, and may find less to do")
+    elif found:
+        name = found[0].partition(" ")[0]
+        module.fail_json(
+            msg=f"{found[0]} of an earlier run is still at work, and did not end within {seconds} seconds: wait for it, or "
+            f"end it with `docker rm --force {name}` if it hangs"
+        )
+    elif waited_for:
+        module.warn(f"waited {time.monotonic() - start:.0f} seconds for {waited_for[0]} of an earlier run")
 
 
 def limited(argv: Sequence[str], seconds: int, binary: str) -> list[str]:

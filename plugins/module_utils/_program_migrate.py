@@ -45,16 +45,20 @@ def refused(plan: list[dict[str, Any]]) -> bool:
     return any(operation["kind"] == DESTRUCTIVE for step in plan for operation in step["operations"])
 
 
-def unknown_migrations(loader: Any) -> list[str]:  # noqa: ANN401 - a MigrationLoader
-    """Return what the database has applied and the image does not know: the schema is ahead of the code."""
+def census(loader: Any) -> dict[str, list[str]]:  # noqa: ANN401 - a MigrationLoader
+    """Return which migrations the image has, which of them replace others, and what the database has beside them."""
     known = set(loader.disk_migrations)
     for migration in loader.disk_migrations.values():
         known.update(migration.replaces)
     # Rows of apps that are not installed any more say nothing about the apps that are.
     labels = {app for app, _name in loader.disk_migrations}
-    return sorted(
-        f"{app}.{name}" for app, name in loader.applied_migrations if (app, name) not in known and app in labels
-    )
+    found = {
+        "known": known,
+        "replacing": {key for key, migration in loader.disk_migrations.items() if migration.replaces},
+        # The schema is ahead of the code.
+        "unknown": {key for key in loader.applied_migrations if key not in known and key[0] in labels},
+    }
+    return {kind: sorted(f"{app}.{name}" for app, name in keys) for kind, keys in found.items()}
 
 
 def limit_lock_waits(connection: Any, seconds: int) -> None:  # noqa: ANN401 - a connection of Django's
@@ -85,6 +89,7 @@ class Watch:
     def start(self, migration: Any) -> None:  # noqa: ANN401 - a Migration
         """Take note of a migration, and have each of its operations reported."""
         self.migration = migration
+        self.reporter.emit("begun", migration=self.name)
         self.watch(migration.operations)
 
     def watch(self, operations: list[Any]) -> None:
@@ -157,7 +162,7 @@ def main(parameters: dict[str, Any]) -> None:
     if not reporter.connected(connection):
         leave(1)
     try:
-        connection.prepare_database()
+        # Not prepared as `migrate` itself does it before it applies anything: a plan makes no extension of PostgreSQL.
         executor = MigrationExecutor(connection)
         executor.loader.check_consistent_history(connection)
         conflicts = executor.loader.detect_conflicts()
@@ -168,12 +173,12 @@ def main(parameters: dict[str, Any]) -> None:
             )
             raise RuntimeError(message)  # noqa: TRY301 - one road for all that can be wrong with a plan
         plan = make_plan(executor)
-        unknown = unknown_migrations(executor.loader)
+        found = census(executor.loader)
         heads = dict(sorted(executor.loader.graph.leaf_nodes()))
     except Exception as error:  # noqa: BLE001 - loading migrations imports any code
         reporter.fail("plan", error)
         leave(1)
-    reporter.emit("plan", plan=plan, heads=heads, unknown=unknown)
+    reporter.emit("plan", plan=plan, heads=heads, **found)
     if parameters["refuse_destructive"] and refused(plan):
         reporter.emit("refused")
         leave(1)

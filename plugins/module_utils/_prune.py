@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
 
-from ansible_collections.barehost.django.plugins.module_utils import _dump, _litter, _release
+from ansible_collections.barehost.django.plugins.module_utils import _dump, _litter, _release, _schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -60,9 +60,10 @@ def plan(records: Sequence[Mapping[str, Any]], there: There, *, keep: int, alway
     ids = kept_ids(records, keep, always)
     # What a failed release did to the schema must be known for as long as there is an earlier one to go back to.
     oldest = min((str(r.get("created", "")) for r in records if r["id"] in ids), default="")
-    gone = {str(r["id"]) for r in records if r["id"] not in ids and str(r.get("created", "")) < oldest}
+    gone = {str(r["id"]) for r in records if r["id"] not in ids and _schema.last_change(r) < oldest}
     # A dump is the way back over a migration for as long as a record tells of that.
-    named = {Path(str(r["dump"])).name for r in records if r.get("dump") and str(r["id"]) not in gone}
+    kept = [migration for r in records if str(r["id"]) not in gone for migration in r.get("migrations", [])]
+    named = {Path(str(migration["dump"])).name for migration in kept if migration.get("dump")}
     return Doomed(
         images=tuple(sorted(tag for tag in there.images if tag not in ids)),
         static=tuple(sorted(name for name in there.static if name not in ids)),

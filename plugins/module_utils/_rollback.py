@@ -7,10 +7,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.barehost.django.plugins.module_utils import _schema
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-ADDITIVE = "additive"
+ADDITIVE, DESTRUCTIVE = "additive", "destructive"
+# Of more migrations the first ones are enough to understand; the result holds all.
+SHOWN = 5
 
 
 class RollbackError(Exception):
@@ -37,10 +41,15 @@ class Schema:
             return "the record of the release does not say which migrations it knows"
         if not self.migrations:
             return "the schema is the one that the release knows"
-        names = ", ".join(self.migrations)
         if not self.harmful:
-            return f"the schema is ahead of it by {names}, which only added to it: its code can live with that"
-        return f"the schema is ahead of it by {', '.join(self.harmful)}: its code may not work, or may lose data"
+            return f"the schema is ahead of it by {some(self.migrations)}, which only added to it: its code can live with that"
+        return f"the schema is ahead of it by {some(self.harmful)}: its code may not work, or may lose data"
+
+
+def some(names: Sequence[str]) -> str:
+    """Return the first names, and how many more there are."""
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
 
 
 def choose(records: Sequence[Mapping[str, Any]], current: str, wanted: str = "") -> Mapping[str, Any]:
@@ -65,33 +74,38 @@ def choose(records: Sequence[Mapping[str, Any]], current: str, wanted: str = "")
     return good[0]
 
 
-def schema(records: Sequence[Mapping[str, Any]], target: Mapping[str, Any]) -> Schema:
+def schema(records: Sequence[Mapping[str, Any]], target: Mapping[str, Any], current: Mapping[str, Any]) -> Schema:
     """Find out what has been done to the schema that the target's code has never heard of.
 
-    Its code knows what was applied up to its own first deploy. What came later is in the records of later releases, of
-    those that failed, too.
+    Two sources say it. The images of both releases: what the current one has and the target has not is in the database. The
+    records: what was begun after the target was deployed, by releases that failed, too. A migration of which no record says
+    what it does is none that the target's code can be trusted to live with.
     """
     if "heads" not in target:
         return Schema(known=False)
-    heads: Mapping[str, str] = target["heads"]
-    later = sorted(
-        (record for record in records if str(record.get("created", "")) > str(target.get("created", ""))),
-        key=lambda record: str(record.get("created", "")),
+    found = _schema.find(records, _schema.missed(target, current) | _schema.since(records, target))
+    harmful = [entry for entry in found if entry["kinds"] != [ADDITIVE]]
+    return Schema(
+        known=True,
+        migrations=tuple(str(entry["migration"]) for entry in found),
+        harmful=tuple(_schema.describe(entry) for entry in harmful),
+        dump=str(harmful[0]["dump"]) if harmful else "",
     )
-    names: list[str] = []
-    harmful: list[str] = []
-    dump = ""
-    for record in later:
-        for migration in record.get("migrations", []):
-            name, kinds = str(migration["migration"]), list(migration.get("kinds", []))
-            app, _, rest = name.partition(".")
-            if heads.get(app) == rest:
-                continue
-            names.append(name)
-            if kinds != [ADDITIVE]:
-                harmful.append(f"{name} ({', '.join(kinds) or 'of an unknown kind'})")
-                dump = dump or str(record.get("dump", ""))
-    return Schema(known=True, migrations=tuple(names), harmful=tuple(harmful), dump=dump)
+
+
+def beside(records: Sequence[Mapping[str, Any]], unknown: Sequence[str]) -> Schema:
+    """Judge the migrations that the database has and an image that is to be deployed does not.
+
+    Whoever deploys it says what should serve, so only what is known to have taken something away is harmful.
+    """
+    found = _schema.find(records, unknown)
+    harmful = [entry for entry in found if DESTRUCTIVE in entry["kinds"]]
+    return Schema(
+        known=True,
+        migrations=tuple(_schema.describe(entry) for entry in found),
+        harmful=tuple(_schema.describe(entry) for entry in harmful),
+        dump=str(harmful[0]["dump"]) if harmful else "",
+    )
 
 
 def restore_hint(schema_now: Schema, project_dir: str, database: str) -> str:

@@ -17,6 +17,8 @@ description:
     V(additive) lets that code go on reading and writing; V(destructive) takes away or forbids something that it relies
     on; V(data) is code or SQL whose content nobody can judge.
   - Each operation and each migration is reported as it is done. Where one fails, what was done before it is known.
+  - What is about to be applied is written into the record of O(release_id) before, and how far it came afterwards.
+  - A container of an earlier run that still applies migrations is waited for, O(timeout) seconds at most.
 extends_documentation_fragment:
   - barehost.django.lock
   - barehost.django.oneshot
@@ -51,6 +53,13 @@ options:
     description: Id of the release whose record says what was done to the schema; empty writes none.
     type: str
     default: ""
+  plan:
+    description:
+      - The RV(barehost.django.django_prepare#module:plan) that was made before, for the record of O(release_id).
+      - Where a record is written and this is empty, a plan is asked for first.
+    type: list
+    elements: dict
+    default: []
   dump:
     description: Path of the dump that was made before, for the message of a failure.
     type: str
@@ -98,7 +107,7 @@ applied:
   elements: str
   returned: always
 failed_migration:
-  description: Name of the migration that failed; null where none did.
+  description: Name of the migration that failed, or in whose middle the run was stopped; null where there is none.
   type: str
   returned: always
 failed_operation:
@@ -134,10 +143,21 @@ detail:
   returned: on failure
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.barehost.django.plugins.module_utils import _lock, _migrate, _migrations, _oneshot, _release
+from ansible_collections.barehost.django.plugins.module_utils import (
+    _files,
+    _lock,
+    _migrate,
+    _migrations,
+    _oneshot,
+    _release,
+    _schema,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 ARGUMENTS: dict[str, Any] = {
     **_oneshot.ARGUMENTS,
@@ -145,6 +165,7 @@ ARGUMENTS: dict[str, Any] = {
     **_migrate.ARGUMENTS,
     "release_id": {"type": "str", "default": ""},
     "lock_wait_timeout": {"type": "int", "default": 15},
+    "plan": {"type": "list", "elements": "dict", "default": []},
     "dump": {"type": "str", "default": ""},
 }
 
@@ -178,18 +199,47 @@ def outcome(result: dict[str, Any], *, apply: bool) -> dict[str, Any]:
     return {"changed": True, "msg": f"{_migrations.count(number)} {verb}", "diff": diff}
 
 
-def record(params: dict[str, Any], result: dict[str, Any]) -> None:
-    """Write into the release's record what was done to the schema, wholly or in part: a way back has to know it."""
-    done = [*result["applied"], *([result["failed_migration"]] if result["failed_migration"] else [])]
-    if not params["release_id"] or not done:
-        return
-    path = _release.record_path(params["project_dir"], params["release_id"])
-    known = _release.read_record(path) or {}
-    kinds = {step["migration"]: sorted({o["kind"] for o in step["operations"]}) for step in result.get("plan", [])}
-    new = [{"migration": name, "kinds": kinds.get(name, [])} for name in done]
-    earlier = [entry for entry in known.get("migrations", []) if entry["migration"] not in done]
-    details = {"migrations": [*earlier, *new], "dump": known.get("dump") or params["dump"]}
-    _release.update_record(path, params["release_id"], str(known.get("image", "")), details)
+class Record:
+    """What the release's record says of its migrations: a way back has to know it, however this run ends."""
+
+    def __init__(self, module: AnsibleModule, project: _oneshot.Project) -> None:
+        """Write down what is about to be applied, before it is."""
+        self.module = module
+        self.params = module.params
+        self.plan: list[dict[str, Any]] = []
+        self.wanted = bool(self.params["release_id"]) and not module.check_mode
+        if not self.wanted:
+            return
+        self.path = _release.record_path(self.params["project_dir"], self.params["release_id"])
+        self.known = _release.read_record(self.path) or {}
+        self.plan = self.params["plan"] or self.ask(project)
+        if self.plan:
+            self.write(dict.fromkeys(_schema.kinds_in(self.plan), _schema.BEGUN))
+
+    def ask(self, project: _oneshot.Project) -> list[dict[str, Any]]:
+        """Return the plan, where nobody has said it; what is wrong with it, the run itself says in full."""
+        return list(_migrate.result_of(_migrate.ask(self.module, project, apply=False)).get("plan", []))
+
+    def write(self, states: Mapping[str, str]) -> None:
+        """Write how far these migrations have come, on top of what the record said before this run."""
+        entries, dump = self.known.get("migrations", []), self.params["dump"]
+        details = {"migrations": _schema.note(entries, self.plan, states, at=_schema.now(), dump=dump)}
+        _release.update_record(self.path, self.params["release_id"], str(self.known.get("image", "")), details)
+        # The database keeps its changes over a loss of power, and so must this.
+        _files.sync(self.path.parent)
+
+    def finish(self, answer: _oneshot.Answer) -> None:
+        """Write down how far it came."""
+        if not self.wanted:
+            return
+        real = (answer.first("plan") or {}).get("plan", [])
+        self.plan = [*real, *(step for step in self.plan if step["migration"] not in _schema.kinds_in(real))]
+        if not self.plan:
+            return
+        try:
+            self.write(_migrate.states(answer, _schema.kinds_in(self.plan)))
+        except OSError as error:
+            self.module.warn(f"{self.path} still says that migrations are under way, it cannot be written: {error}")
 
 
 def main() -> None:
@@ -202,11 +252,15 @@ def main() -> None:
         if reason is not None:
             exit_unknown(module, reason)
     _oneshot.need_docker(module)
+    _oneshot.wait_for_others(module, project, [_migrate.APPLYING], module.params["timeout"])
     apply = not module.check_mode
+    try:
+        record = Record(module, project)
+    except (OSError, ValueError) as error:
+        module.fail_json(msg=f"nothing was applied, as the record of the release cannot be written: {error}")
     answer = _migrate.ask(module, project, apply=apply, lock_wait=module.params["lock_wait_timeout"])
     result = _migrate.result_of(answer)
-    if apply:
-        record(module.params, result)
+    record.finish(answer)
     if answer.first("done") is None:
         if module.check_mode and _migrate.unreachable_yet(answer):
             exit_unknown(module, _migrate.NO_DATABASE)

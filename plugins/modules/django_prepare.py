@@ -17,6 +17,10 @@ description:
   - At the same time another one-shot container says which migrations the database misses, and what each of their
     operations means for code of an earlier release, as M(barehost.django.django_migrate) describes it. Nothing is applied.
   - Both come to their end before a failure of either ends the module, the migrations' first.
+  - Where the database has migrations that the image does not have, that is a warning. It is refused where one of them took
+    something away, by the records of the releases, and the release is not the one that serves.
+  - What Django has said is kept in the record of O(release_id), for a way back.
+  - A container of an earlier run that still applies migrations or collects is waited for, O(timeout) seconds at most.
 extends_documentation_fragment:
   - barehost.django.lock
   - barehost.django.oneshot
@@ -55,6 +59,10 @@ options:
     default: false
   allow_destructive:
     description: Whether operations that break the code of O(serving) may be planned.
+    type: bool
+    default: false
+  allow_schema_mismatch:
+    description: Whether to go on although the database has destructive migrations that the image does not have.
     type: bool
     default: false
   database:
@@ -153,10 +161,22 @@ detail:
 """
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.barehost.django.plugins.module_utils import _collect, _lock, _migrate, _migrations, _oneshot
+from ansible_collections.barehost.django.plugins.module_utils import (
+    _collect,
+    _lock,
+    _migrate,
+    _migrations,
+    _oneshot,
+    _release,
+    _rollback,
+    _schema,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ARGUMENTS: dict[str, Any] = {
     **_oneshot.ARGUMENTS,
@@ -166,6 +186,7 @@ ARGUMENTS: dict[str, Any] = {
     "collect": {"type": "bool", "default": True},
     "static_root": {"type": "str", "default": "/app/staticfiles"},
     "collect_timeout": {"type": "int", "default": 300},
+    "allow_schema_mismatch": {"type": "bool", "default": False},
 }
 
 
@@ -185,6 +206,7 @@ def plan(module: AnsibleModule) -> dict[str, Any]:
         reason = _oneshot.why_unknown(module, project)
         if reason is not None:
             return {"plan_known": False, "unknown_because": reason}
+    asked = _schema.now()
     answer = _migrate.ask(module, project, apply=False)
     found = _migrate.result_of(answer)
     result: dict[str, Any] = {
@@ -195,7 +217,42 @@ def plan(module: AnsibleModule) -> dict[str, Any]:
             return {"plan_known": False, "unknown_because": _migrate.NO_DATABASE}
         message = _migrate.failure(answer, found, module.params, apply=False)
         raise _oneshot.ProgramError(message, answer, **result)
-    return result
+    return {**result, "answer": _schema.said(answer.first("plan") or {}, asked=asked)}
+
+
+def judge_unknown(module: AnsibleModule, unknown: list[str]) -> None:
+    """Say what the database has and the image does not; refuse it where that took something away."""
+    if not unknown:
+        return
+    project_dir, release_id = module.params["project_dir"], module.params["release_id"]
+    current = _release.current_record(project_dir) or {}
+    found = _rollback.beside(_release.records(project_dir), unknown)
+    ahead = f"release {release_id} does not have migrations that the database has"
+    # The one that serves does so already: to refuse it would only keep its settings from being put right.
+    if found.harmful and not module.params["allow_schema_mismatch"] and current.get("id") != release_id:
+        database = str((current.get("database") or {}).get("name", ""))
+        module.fail_json(
+            msg=f"{ahead}, and these took something away: {_rollback.some(found.harmful)}. Deploy a version that has them, or "
+            "go on all the same with release_allow_schema_mismatch: true; "
+            f"{_rollback.restore_hint(found, project_dir, database)}",
+            unknown=unknown,
+        )
+    module.warn(f"{ahead}: {_rollback.some(found.migrations)}. Its code has to live with them")
+
+
+def keep(module: AnsibleModule, path: Path, answer: dict[str, Any], planned: list[str]) -> None:
+    """Keep what Django has said in the record of the release."""
+    project_dir, release_id = module.params["project_dir"], module.params["release_id"]
+    record = _release.read_record(path) or {}
+    serves = (_release.current_record(project_dir) or {}).get("id") == release_id
+    details: dict[str, Any] = {"migrations": _schema.settle(record.get("migrations", []), planned, answer["known"])}
+    # A run for the release that serves is no new beginning: what others did since it was deployed is still since then.
+    if not serves or "schema" not in record:
+        details["schema"] = _schema.remember(record, answer)
+    try:
+        _release.update_record(path, release_id, str(record.get("image", "")), details)
+    except OSError as error:
+        module.fail_json(msg=f"the record of the release cannot be written: {error}")
 
 
 def said(result: dict[str, Any]) -> str:
@@ -214,6 +271,15 @@ def said(result: dict[str, Any]) -> str:
     return "; ".join(parts)
 
 
+def wait(module: AnsibleModule) -> None:
+    """Let nothing begin beside what a run that was killed has left behind; a plan from the middle of it would be wrong."""
+    if module.check_mode and module.get_bin_path("docker") is None:
+        return
+    _oneshot.need_docker(module)
+    project = _oneshot.Project.from_params(module.params)
+    _oneshot.wait_for_others(module, project, [_migrate.APPLYING, _collect.COLLECTING], module.params["timeout"])
+
+
 def main() -> None:
     """Do both at the same time."""
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
@@ -222,8 +288,11 @@ def main() -> None:
     problem = request.problem()
     if problem:
         module.fail_json(msg=problem)
-    if not module.check_mode:
-        _oneshot.need_docker(module)
+    try:
+        path = _release.record_path(module.params["project_dir"], request.release_id)
+    except ValueError as error:
+        module.fail_json(msg=str(error))
+    wait(module)
     with ThreadPoolExecutor() as pool:
         tries = [pool.submit(plan, module), pool.submit(static_files, module, request)]
     result: dict[str, Any] = {}
@@ -234,6 +303,10 @@ def main() -> None:
         module.fail_json(msg=str(error), **error.result)
     except OSError as error:
         module.fail_json(msg=f"the static files cannot be put into {request.dest.parent}: {error}")
+    judge_unknown(module, result.get("unknown", []))
+    answer = result.pop("answer", None)
+    if answer is not None and not module.check_mode:
+        keep(module, path, answer, [step["migration"] for step in result["plan"]])
     message = said(result)
     result.pop("unknown_because", None)
     static = result.get("static", {})

@@ -14,6 +14,8 @@ description:
   - Reads the records of the releases on the host; changes nothing. M(barehost.django.release_switch) then goes there.
   - Fails before anything is touched where there is no such release, where its image is gone, or where its code may not live
     with the schema as it is now.
+  - The schema is judged by the migrations that both releases have, and by what the records say that others have done to it
+    since. A migration that only adds is lived with; one that is only known by its name is not trusted.
 extends_documentation_fragment:
   - barehost.django.project
 attributes:
@@ -96,7 +98,7 @@ def main() -> None:
     except _rollback.RollbackError as error:
         module.fail_json(msg=str(error))
     check_image(module, str(record["image"]))
-    schema = _rollback.schema(records, record)
+    schema = _rollback.schema(records, record, current)
     if not schema.safe and not params["allow_schema_mismatch"]:
         database = str((record.get("database") or {}).get("name", ""))
         module.fail_json(

@@ -63,8 +63,8 @@ class Run:
     def __init__(self, folder: Path, plan: str, applied: str = "apply", *, tables: int = 3, **variables: Any) -> None:
         """Run them, with what Django says to the plan and to the rest."""
         stack, tools = folder / "stack", folder / "bin"
-        for path in (stack, tools):
-            path.mkdir()
+        stack.mkdir(exist_ok=True)
+        tools.mkdir()
         (tools / "docker").write_text(DOCKER.format(python=sys.executable, tables=tables))
         (tools / "docker").chmod(0o755)
         for purpose, name in (("plan", plan), ("apply", applied)):
@@ -91,7 +91,11 @@ class Run:
         self.code = done.returncode
         self.output = " ".join((done.stdout + done.stderr).split())
         (tools / "calls").touch()
-        self.calls = [json.loads(line) for line in (tools / "calls").read_text().splitlines()]
+        calls = [json.loads(line) for line in (tools / "calls").read_text().splitlines()]
+        # Who is at work has been asked, too.
+        self.calls = [call for call in calls if call[0][0] != "ps"]
+        record = stack / "releases" / "abc.json"
+        self.record: dict[str, Any] = json.loads(record.read_text()) if record.exists() else {}
         self.dumps = sorted(stack.glob("backups/*"))
 
     @property
@@ -108,6 +112,8 @@ def test_nothing_pending_asks_the_host_once(tmp_path: Path) -> None:
     assert "Dump the schema" not in run.output
     assert "Apply the migrations" not in run.output
     assert "applied=0 heads=5 plan=0 changed=False" in run.output
+    assert run.record["migrations"] == []
+    assert run.record["schema"][0]["unknown"] == []
 
 
 def test_what_is_pending_is_dumped_and_applied(tmp_path: Path) -> None:
@@ -119,6 +125,8 @@ def test_what_is_pending_is_dumped_and_applied(tmp_path: Path) -> None:
     order = ["mysqldump" in words for words, _parameters in run.calls]
     assert order.index(True) == len(order) - 2
     assert "applied=19 heads=5 plan=19 changed=True" in run.output
+    assert {(entry["state"], entry["dump"]) for entry in run.record["migrations"]} == {("applied", str(run.dumps[0]))}
+    assert len(run.record["migrations"]) == 19
 
 
 @pytest.mark.parametrize("setting", [{"release_migrate_dump": False}, {"tables": 0}, {"release_services": {}}])
@@ -134,6 +142,8 @@ def test_a_failure_names_the_dump(tmp_path: Path) -> None:
     assert run.code != 0
     assert f"Dump from before: {run.dumps[0]}" in run.output
     assert "migration optimization.0003_broken failed" in run.output
+    states = {entry["migration"]: entry["state"] for entry in run.record["migrations"]}
+    assert states == {"optimization.0002_note": "applied", "optimization.0003_broken": "half"}
 
 
 def test_what_the_serving_release_cannot_bear_ends_before_the_dump(tmp_path: Path) -> None:
@@ -152,3 +162,22 @@ def test_what_is_allowed_is_applied(tmp_path: Path) -> None:
 def test_without_a_release_that_serves_nothing_is_refused(tmp_path: Path) -> None:
     run = Run(tmp_path, "plan", preflight_host={"stack": {"release": None}})
     assert [parameters["refuse_destructive"] for parameters in run.asked] == [False, False]
+
+
+@pytest.mark.parametrize("allowed", [False, True])
+def test_an_image_that_is_behind_a_destructive_schema_is_refused_unless_that_is_allowed(
+    tmp_path: Path, *, allowed: bool
+) -> None:
+    migration = {
+        "migration": "optimization.0002_note",
+        "kinds": ["destructive"],
+        "at": "2026-01-01",
+        "state": "applied",
+    }
+    folder = tmp_path / "stack" / "releases"
+    folder.mkdir(parents=True)
+    (folder / "later.json").write_text(json.dumps({"id": "later", "migrations": [migration]}))
+    run = Run(tmp_path, "unknown", release_allow_schema_mismatch=allowed)
+    assert (run.code == 0) is allowed, run.output
+    assert "optimization.0002_note (destructive)" in run.output
+    assert ("release_allow_schema_mismatch: true" in run.output) is not allowed

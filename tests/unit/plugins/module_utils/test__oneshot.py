@@ -58,7 +58,8 @@ def test_argv_of_a_container_of_its_own() -> None:
     argv = _oneshot.oneshot_cmd(PROJECT, "barehost-x-1", user="0:0", volumes=["/a:/b"])
     assert argv == [
         "docker", "compose", "--project-directory", "/opt/shop", "-f", "/opt/shop/a.yaml", "-f", "/opt/shop/b.yaml",
-        "run", "--name", "barehost-x-1", "--rm", "--no-deps", "-T", "--user", "0:0", "-v", "/a:/b", "web", "python3", "-",
+        "run", "--name", "barehost-x-1", "--label", "barehost.django.oneshot=/opt/shop",
+        "--rm", "--no-deps", "-T", "--user", "0:0", "-v", "/a:/b", "web", "python3", "-",
     ]  # fmt: skip
 
 
@@ -154,3 +155,91 @@ def test_an_event_survives_a_closed_or_replaced_stdout() -> None:
     done = subprocess.run([sys.executable, "-"], input=code, capture_output=True, text=True, check=False)
     answer = _oneshot.parse_answer("m:", done.returncode, done.stdout, done.stderr)
     assert (answer.code, answer.events) == (3, [{"event": "done", "text": "ñ\n\ud800"}])
+
+
+LEFT = "barehost-migrate-0a1b2c3d (Up 5 minutes)\nbarehost-plan-1 (Up 5 minutes)\n"
+
+
+class Fails(Exception):  # noqa: N818 - it stands in for the end of a module
+    """The module has failed."""
+
+
+class Module:
+    """A module whose time goes by as it sleeps."""
+
+    def __init__(self, *left_behind: str, check_mode: bool = False, code: int = 0) -> None:
+        """Take what is at work, one answer after the other; the last one stays."""
+        self.left, self.check_mode, self.code = list(left_behind), check_mode, code
+        self.now = 0.0
+        self.asked: list[list[str]] = []
+        self.warnings: list[str] = []
+
+    def run_command(self, argv: list[str], **_options: object) -> tuple[int, str, str]:
+        """Answer."""
+        self.asked.append(argv)
+        return self.code, self.left.pop(0) if len(self.left) > 1 else self.left[0], "Cannot connect"
+
+    def fail_json(self, msg: str) -> None:
+        """End."""
+        raise Fails(msg)
+
+    def warn(self, text: str) -> None:
+        """Remember."""
+        self.warnings.append(text)
+
+    def wait(self, *purposes: str, seconds: int = 9) -> None:
+        """Wait as a module does."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(_oneshot.time, "monotonic", lambda: self.now)
+            patch.setattr(_oneshot.time, "sleep", self.sleep)
+            _oneshot.wait_for_others(self, PROJECT, purposes or ("migrate",), seconds)
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass."""
+        self.now += seconds
+
+
+def test_nobody_at_work_is_asked_for_once() -> None:
+    module = Module("")
+    module.wait()
+    assert module.asked == [
+        ["docker", "ps", "--no-trunc", "--filter", "label=barehost.django.oneshot=/opt/shop",
+         "--format", "{{.Names}} ({{.Status}})"],
+    ]  # fmt: skip
+    assert module.warnings == []
+
+
+def test_what_is_left_behind_is_waited_for() -> None:
+    module = Module(LEFT, LEFT, "")
+    module.wait()
+    assert module.warnings == ["waited 4 seconds for barehost-migrate-0a1b2c3d (Up 5 minutes) of an earlier run"]
+
+
+def test_what_goes_on_for_too_long_is_refused_by_name() -> None:
+    module = Module(LEFT)
+    with pytest.raises(Fails) as caught:
+        module.wait()
+    assert str(caught.value) == (
+        "barehost-migrate-0a1b2c3d (Up 5 minutes) of an earlier run is still at work, and did not end within 9 seconds: "
+        "wait for it, or end it with `docker rm --force barehost-migrate-0a1b2c3d` if it hangs"
+    )
+    assert 9 <= module.now < 12
+
+
+def test_what_is_in_nobodys_way_is_not_waited_for() -> None:
+    module = Module(LEFT)
+    module.wait("static")
+    assert module.now == 0
+
+
+def test_a_dry_run_does_not_wait_and_says_so() -> None:
+    module = Module(LEFT, check_mode=True)
+    module.wait()
+    assert (module.now, len(module.warnings)) == (0, 1)
+    assert "barehost-migrate-0a1b2c3d (Up 5 minutes) of an earlier run is still at work" in module.warnings[0]
+
+
+def test_an_engine_that_does_not_answer_is_no_proof_that_nobody_is_at_work() -> None:
+    with pytest.raises(Fails, match="docker does not say which containers run: Cannot connect"):
+        Module("", code=1).wait()
+    Module("", code=1, check_mode=True).wait()

@@ -34,6 +34,7 @@ def test_applied_one_by_one_with_signals(app: Path) -> None:
     plan = answer.first("plan")
     assert plan is not None
     assert [event["migration"] for event in answer.all("applied")] == [step["migration"] for step in plan["plan"]]
+    assert [event["migration"] for event in answer.all("begun")] == [step["migration"] for step in plan["plan"]]
     # The permissions are made by a handler of post_migrate.
     assert query(app, "SELECT count(*) FROM auth_permission WHERE codename = 'add_item'") == [(1,)]
     again = ask(app, _program_migrate).first("plan")
@@ -144,6 +145,21 @@ def test_schema_ahead_of_the_code(migrated: Path) -> None:
     plan = ask(migrated, _program_migrate).first("plan")
     assert plan is not None
     assert plan["unknown"] == ["shop.0002_new"]
+    assert "shop.0001_initial" in plan["known"]
+    assert "shop.0002_new" not in plan["known"]
+
+
+def test_a_migration_that_replaces_others_is_told_from_them(migrated: Path) -> None:
+    add_migration(migrated, "0001_all", "0001_initial", "")
+    file = migrated / "shop" / "migrations" / "0001_all.py"
+    file.write_text(
+        file.read_text().replace('[("shop", "0001_initial")]', "[]") + '    replaces = [("shop", "0001_initial")]\n'
+    )
+    plan = ask(migrated, _program_migrate, apply=False).first("plan")
+    assert plan is not None
+    assert plan["replacing"] == ["shop.0001_all"]
+    assert {"shop.0001_all", "shop.0001_initial"} <= set(plan["known"])
+    assert plan["unknown"] == []
 
 
 def test_two_last_migrations(migrated: Path) -> None:
@@ -173,3 +189,26 @@ def test_the_app_may_have_its_own_migrate_command(app: Path) -> None:
     answer = ask(app, _program_migrate)
     assert "mine" in answer.noise
     assert answer.all("applied")
+
+
+BACKEND = """
+import os
+from django.db.backends.sqlite3 import base
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    def prepare_database(self):
+        open("prepared", "w").close()
+"""
+
+
+def test_only_what_applies_prepares_the_database(app: Path) -> None:
+    # As that of PostGIS does, which makes an extension.
+    (app / "engine").mkdir()
+    (app / "engine" / "__init__.py").write_text("")
+    (app / "engine" / "base.py").write_text(BACKEND)
+    settings = app / "site_settings.py"
+    settings.write_text(settings.read_text().replace("django.db.backends.sqlite3", "engine"))
+    assert ask(app, _program_migrate, apply=False).first("done") is not None
+    assert not (app / "prepared").exists()
+    assert ask(app, _program_migrate).first("done") is not None
+    assert (app / "prepared").exists()

@@ -68,13 +68,17 @@ def dump(minute: int, name: str = "before-111111111111") -> str:
 
 def test_the_newest_dumps_stay_and_those_that_a_record_tells_of() -> None:
     records = [dict(item) for item in RECORDS]
-    records[0]["dump"] = f"/opt/app/backups/{dump(1)}"  # of a release whose record goes
-    records[2]["dump"] = f"/opt/app/backups/{dump(2)}"  # of one that failed, and whose record stays
+    records[0]["migrations"] = [
+        {"migration": "shop.0002_note", "dump": f"/opt/app/backups/{dump(1)}"}
+    ]  # of a release whose record goes
+    records[2]["migrations"] = [
+        {"migration": "shop.0002_note", "dump": f"/opt/app/backups/{dump(2)}"}
+    ]  # of one that failed, and whose record stays
     dumps = [dump(minute) for minute in (1, 2, 3, 4, 5)]
     assert _prune.plan(records, There(dumps=dumps), keep=3, always=["444444444444"]).dumps == (dump(1),)
     # With fewer to keep, that record goes as well.
     assert _prune.plan(records, There(dumps=dumps), keep=2, always=["444444444444"]).dumps == tuple(dumps[:3])
-    records[3]["dump"] = f"/opt/app/backups/{dump(3)}"
+    records[3]["migrations"] = [{"migration": "shop.0002_note", "dump": f"/opt/app/backups/{dump(3)}"}]
     assert _prune.plan(records, There(dumps=dumps), keep=2, always=["444444444444"]).dumps == tuple(dumps[:2])
     assert _prune.plan(records, There(dumps=dumps), keep=9, always=["444444444444"]).dumps == ()
 
@@ -144,6 +148,12 @@ def test_a_record_without_an_id_that_is_one_is_trouble(tmp_path: Path) -> None:
     (tmp_path / "releases" / "x.json").write_text(json.dumps({"id": "../x", "created": "2025"}))
     _, problems = _prune.prune(lambda _argv: (0, "", ""), tmp_path, "app/app", keep=1, always=["444444444444"])
     assert "release id '../x'" in problems[0]
+
+
+def test_the_record_of_a_release_that_was_built_early_and_failed_late_stays_too() -> None:
+    late = {"migration": "shop.0002_drop", "kinds": ["destructive"], "at": "2026-01-01T00:10:00.000+00:00"}
+    early = {**record("ea51ea51ea51", 0), "migrations": [late]}
+    assert _prune.plan([early, *RECORDS], There(), keep=3, always=["444444444444"]).records == ("111111111111",)
 
 
 @pytest.mark.parametrize("failing", ["", "app/app:111111111111"])

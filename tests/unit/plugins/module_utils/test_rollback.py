@@ -56,13 +56,15 @@ def test_a_release_that_was_rejected_is_gone_back_to_only_by_its_name() -> None:
 
 
 def test_a_schema_that_nobody_touched_is_safe() -> None:
-    found = _rollback.schema([record("r1", 1), record("r2", 2)], record("r1", 1))
+    first, second = record("r1", 1), record("r2", 2)
+    found = _rollback.schema([first, second], first, second)
     assert found.safe
     assert found.migrations == ()
 
 
 def test_what_only_added_can_be_lived_with() -> None:
-    found = _rollback.schema([record("r1", 1), record("r2", 2, migrations=[ADD])], record("r1", 1))
+    first, second = record("r1", 1), record("r2", 2, migrations=[ADD])
+    found = _rollback.schema([first, second], first, second)
     assert found.safe
     assert "ahead of it by shop.0002_note" in found.describe()
 
@@ -75,7 +77,7 @@ def test_what_took_something_away_cannot_and_the_dump_is_named() -> None:
         record("bad", 3, served=False, migrations=[DROP], dump="/opt/app/backups/a.sql.gz"),
         record("r3", 4),
     ]
-    found = _rollback.schema(records, records[0])
+    found = _rollback.schema(records, records[0], records[3])
     assert not found.safe
     assert found.harmful == ("shop.0003_drop (additive, destructive)",)
     assert "zcat /opt/app/backups/a.sql.gz | docker compose" in _rollback.restore_hint(found, "/opt/app", "app")
@@ -83,15 +85,41 @@ def test_what_took_something_away_cannot_and_the_dump_is_named() -> None:
 
 def test_a_later_release_is_not_ahead_of_itself() -> None:
     records = [record("r1", 1), record("r2", 2, migrations=[DROP]), record("r3", 3)]
-    assert _rollback.schema(records, records[1]).safe
+    assert _rollback.schema(records, records[1], records[2]).safe
 
 
 def test_a_migration_that_the_target_has_as_its_head_is_known_to_it() -> None:
-    target = record("r1", 1, heads={"shop": "0002_note"})
-    assert _rollback.schema([target, record("r2", 2, migrations=[ADD])], target).migrations == ()
+    target, current = record("r1", 1, heads={"shop": "0002_note"}), record("r2", 2, migrations=[ADD])
+    assert _rollback.schema([target, current], target, {**current, "heads": target["heads"]}).migrations == ()
 
 
 def test_a_record_without_migration_heads_is_not_trusted() -> None:
     target = record("r1", 1)
     del target["heads"]
-    assert not _rollback.schema([target], target).safe
+    assert not _rollback.schema([target], target, target).safe
+
+
+def test_heads_that_differ_without_a_word_why_are_not_trusted() -> None:
+    target, current = record("r1", 1), record("r2", 2, heads={"shop": "0002_note", "new": "0001_initial"})
+    found = _rollback.schema([target, current], target, current)
+    assert found.harmful == ("new.0001_initial (of an unknown kind)", "shop.0002_note (of an unknown kind)")
+
+
+def test_one_migration_that_replaces_others_is_no_change() -> None:
+    old = {
+        "asked": "2026-01-01T00:00",
+        "known": ["shop.0001_initial", "shop.0002_note"],
+        "replacing": [],
+        "unknown": [],
+    }
+    new = {**old, "known": [*old["known"], "shop.0001_all"], "replacing": ["shop.0001_all"]}
+    target, current = record("r1", 1, schema=[old]), record("r2", 2, schema=[new])
+    assert _rollback.schema([target, current], target, current).migrations == ()
+
+
+def test_of_many_migrations_the_first_are_named() -> None:
+    heads = {f"app{number}": "0001_initial" for number in range(9)}
+    target, current = record("r1", 1, heads={}), record("r2", 2, heads=heads)
+    said = _rollback.schema([target, current], target, current).describe()
+    assert said.count("0001_initial") == 5
+    assert " and 4 more: " in said

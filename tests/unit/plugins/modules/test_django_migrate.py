@@ -6,8 +6,11 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import pytest
+from ansible.module_utils import basic
+from ansible_collections.barehost.django.plugins.module_utils import _oneshot
 from ansible_collections.barehost.django.plugins.modules import django_migrate
 from support.modules import Call, Engine, recorded, run, stack_runs
 
@@ -39,17 +42,17 @@ def test_applies(tmp_path: Path) -> None:
     assert result["unknown"] == []
     assert result["kinds"] == {"additive": 23, "destructive": 0, "data": 1, "irreversible": 0}
     assert "optimization.0001_initial\n  - Create model Job (additive)\n" in result["diff"]["after"]
-    call = engine.calls[0]
+    call = engine.work[0]
     assert call.argv[:3] == ["/usr/bin/timeout", "--kill-after=10", "77"]
     name = call.argv[call.argv.index("--name") + 1]
     assert call.argv[3:] == [
-        "docker", "compose", "--project-directory", "/opt/shop", "-f", str(file),
-        "run", "--name", name, "--rm", "--no-deps", "-T", "web", "python3", "-",
+        "docker", "compose", "--project-directory", "/opt/shop", "-f", str(file), "run", "--name", name,
+        "--label", "barehost.django.oneshot=/opt/shop", "--rm", "--no-deps", "-T", "web", "python3", "-",
     ]  # fmt: skip
     assert sent(call)["settings_module"] == "shop.settings"
     assert sent(call)["apply"] is True
     assert sent(call)["lock_wait_timeout"] == 15
-    assert len(engine.calls) == 1
+    assert len(engine.work) == 1
 
 
 def test_nothing_to_apply() -> None:
@@ -150,11 +153,11 @@ def test_the_container_is_removed_when_time_is_up() -> None:
     )
     result = run(django_migrate.main, ARGS, engine)
     assert result["msg"].startswith(
-        "migrating took longer than 600 seconds and was stopped. Operations of it that were "
+        "migration optimization.0003_broken took longer than 600 seconds and was stopped. Operations of it that were "
     )
     assert result["done_operations"] == ["Add field colour to job"]
-    name = engine.calls[0].argv[engine.calls[0].argv.index("--name") + 1]
-    assert engine.calls[1].argv == ["docker", "rm", "--force", name]
+    name = engine.work[0].argv[engine.work[0].argv.index("--name") + 1]
+    assert engine.work[1].argv == ["docker", "rm", "--force", name]
 
 
 def unbuilt(*, ps: tuple[int, str, str] = (0, "0a\n", ""), config: str = "{}", image: int = 0) -> Engine:
@@ -198,3 +201,41 @@ def test_a_broken_app_is_an_error_in_check_mode_too() -> None:
 def test_no_docker_in_a_real_run() -> None:
     result = run(django_migrate.main, ARGS, Engine(missing=("docker",)))
     assert result["msg"] == "docker is not installed on this host: run the bootstrap playbook first"
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_a_container_that_still_migrates_is_waited_for(*, check: bool) -> None:
+    engine = stack_runs(Engine(left_behind=["barehost-migrate-1 (Up 5 minutes)\n"])).on(
+        *RUN, reply=recorded("migrate_apply")
+    )
+    with mock.patch.object(_oneshot.time, "sleep") as sleep, mock.patch.object(basic.AnsibleModule, "warn") as warn:
+        result = run(django_migrate.main, ARGS, engine, check=check)
+    assert "failed" not in result
+    assert sleep.called is not check
+    assert "barehost-migrate-1 (Up 5 minutes) of an earlier run" in warn.call_args.args[0]
+
+
+def test_nothing_is_applied_beside_a_container_that_does_not_end() -> None:
+    engine = Engine(left_behind=["barehost-migrate-1 (Up 5 minutes)\n"])
+    result = run(django_migrate.main, {**ARGS, "timeout": 0}, engine)
+    assert result["msg"].startswith(
+        "barehost-migrate-1 (Up 5 minutes) of an earlier run is still at work, and did not end "
+    )
+    assert engine.work == []
+
+
+def test_a_record_without_a_plan_asks_for_one_first(tmp_path: Path) -> None:
+    engine = Engine().on(*RUN, reply=recorded("migrate_broken"))
+    run(django_migrate.main, {**ARGS, "project_dir": str(tmp_path), "release_id": "abc"}, engine)
+    assert [sent(call)["apply"] for call in engine.work] == [False, True]
+    record = json.loads((tmp_path / "releases" / "abc.json").read_text())
+    assert [(entry["migration"], entry["state"]) for entry in record["migrations"]] == [
+        ("optimization.0002_note", "applied"),
+        ("optimization.0003_broken", "half"),
+    ]
+
+
+def test_a_dry_run_writes_no_record(tmp_path: Path) -> None:
+    engine = stack_runs(Engine()).on(*RUN, reply=recorded("migrate_plan"))
+    run(django_migrate.main, {**ARGS, "project_dir": str(tmp_path), "release_id": "abc"}, engine, check=True)
+    assert list(tmp_path.iterdir()) == []

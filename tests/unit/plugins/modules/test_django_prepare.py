@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import stat
 from pathlib import Path
 from threading import Event
@@ -45,7 +46,7 @@ def engine_of(static: Reply | Callable[[Call], Reply] | None, plan: str = "migra
     return engine.on("run", reply=recorded(plan))
 
 
-def args(tmp_path: Path, release: str = "r1") -> dict[str, object]:
+def args(tmp_path: Path, release: str = "rel1") -> dict[str, object]:
     return {"project_dir": str(tmp_path), "release_id": release}
 
 
@@ -55,26 +56,26 @@ def test_collects_into_a_fresh_directory(tmp_path: Path) -> None:
     assert result["changed"] is True
     assert (result["static"]["files"], result["static"]["bytes"]) == (2, 4)
     assert (result["static"]["added"], result["static"]["removed"], result["static"]["differing"]) == (2, 0, 0)
-    assert result["static"]["directory"] == str(tmp_path / "static" / "r1")
+    assert result["static"]["directory"] == str(tmp_path / "static" / "rel1")
     assert result["diff"]["after"] == "+ admin/a.css\n+ b.js\n"
     argv = next(call.argv for call in engine.calls if "-v" in call.argv)
     assert argv[argv.index("--user") + 1] == "0:0"
-    assert argv[argv.index("-v") + 1].startswith(f"{tmp_path}/static/.r1.")
+    assert argv[argv.index("-v") + 1].startswith(f"{tmp_path}/static/.rel1.")
     assert argv[argv.index("-v") + 1].endswith(":/srv/static")
     assert argv[-3:] == ["web", "python", "-"]
-    assert [path.name for path in (tmp_path / "static").iterdir()] == ["r1"]
+    assert [path.name for path in (tmp_path / "static").iterdir()] == ["rel1"]
 
 
 def test_everybody_may_read(tmp_path: Path) -> None:
     run(django_prepare.main, args(tmp_path), engine_of(collects({"admin/a.css": "abc"})))
-    root = tmp_path / "static" / "r1"
+    root = tmp_path / "static" / "rel1"
     modes = [stat.S_IMODE(path.stat().st_mode) for path in (root, root / "admin", root / "admin" / "a.css")]
     assert modes == [0o755, 0o755, 0o644]
 
 
 def test_a_release_that_is_there_is_left_alone(tmp_path: Path) -> None:
-    (tmp_path / "static" / "r1").mkdir(parents=True)
-    (tmp_path / "static" / "r1" / "a").write_text("abc")
+    (tmp_path / "static" / "rel1").mkdir(parents=True)
+    (tmp_path / "static" / "rel1" / "a").write_text("abc")
     for check in (False, True):
         engine = stack_runs(Engine()).on("run", reply=recorded("migrate_nothing"))
         result = run(django_prepare.main, args(tmp_path), engine, check=check)
@@ -93,10 +94,10 @@ def test_check_without_anything(tmp_path: Path) -> None:
 
 
 def test_diff_against_the_current_release(tmp_path: Path) -> None:
-    for release, files in (("r1", {"a": "1", "b": "1", "c": "1"}), ("r2", {"a": "1", "b": "2", "d": "1"})):
+    for release, files in (("rel1", {"a": "1", "b": "1", "c": "1"}), ("rel2", {"a": "1", "b": "2", "d": "1"})):
         result = run(django_prepare.main, args(tmp_path, release), engine_of(collects(files)))
-        if release == "r1":
-            (tmp_path / "static" / "current").symlink_to("r1")
+        if release == "rel1":
+            (tmp_path / "static" / "current").symlink_to("rel1")
     assert result["diff"]["after"] == "+ d\n- c\n~ b\n"
     assert (result["static"]["added"], result["static"]["removed"], result["static"]["differing"]) == (1, 1, 1)
 
@@ -117,10 +118,10 @@ def test_a_failure_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_leftovers_of_a_killed_run_are_removed(tmp_path: Path) -> None:
-    (tmp_path / "static" / ".r1.abc").mkdir(parents=True)
-    (tmp_path / "static" / ".r10.abc").mkdir()
+    (tmp_path / "static" / ".rel1.abc").mkdir(parents=True)
+    (tmp_path / "static" / ".rel10.abc").mkdir()
     run(django_prepare.main, args(tmp_path), engine_of(collects({"a": "1"})))
-    assert sorted(path.name for path in (tmp_path / "static").iterdir()) == [".r10.abc", "r1"]
+    assert sorted(path.name for path in (tmp_path / "static").iterdir()) == [".rel10.abc", "rel1"]
 
 
 def test_nothing_collected_is_a_warning(tmp_path: Path) -> None:
@@ -148,7 +149,7 @@ def test_refused(tmp_path: Path, extra: dict[str, str], fragment: str) -> None:
 
 def test_a_file_in_the_way(tmp_path: Path) -> None:
     (tmp_path / "static").mkdir()
-    (tmp_path / "static" / "r1").write_text("")
+    (tmp_path / "static" / "rel1").write_text("")
     assert "is in the way" in run(django_prepare.main, args(tmp_path))["msg"]
 
 
@@ -159,7 +160,7 @@ def test_plans_and_applies_nothing(tmp_path: Path) -> None:
     assert result["heads"]["auth"] == "0012_alter_user_first_name_max_length"
     assert result["msg"] == "1 static files are there; 19 migrations to apply"
     assert "applied" not in result
-    asked = next(call.data or "" for call in engine.calls if "-v" not in call.argv)
+    asked = next(call.data or "" for call in engine.work if "-v" not in call.argv)
     assert '\\"apply\\": false' in asked
     assert '\\"refuse_destructive\\": true' in asked
 
@@ -202,7 +203,7 @@ def test_the_failure_of_one_waits_for_the_other(tmp_path: Path) -> None:
     engine = Engine().on("run", "-v", reply=collect).on("run", reply=plan)
     result = run(django_prepare.main, args(tmp_path), engine)
     assert result["msg"].startswith("migrating failed: the database does not let the app in: OperationalError: (2005, ")
-    assert [path.name for path in (tmp_path / "static").iterdir()] == ["r1"]
+    assert [path.name for path in (tmp_path / "static").iterdir()] == ["rel1"]
 
 
 def test_a_disk_that_is_full_is_one_line(tmp_path: Path) -> None:
@@ -210,3 +211,38 @@ def test_a_disk_that_is_full_is_one_line(tmp_path: Path) -> None:
     result = run(django_prepare.main, args(tmp_path), engine_of(None))
     assert result["failed"] is True
     assert result["msg"].startswith(f"the static files cannot be put into {tmp_path}/static: ")
+
+
+@pytest.mark.parametrize("name", ["barehost-migrate-1", "barehost-static-1"])
+def test_nothing_begins_beside_what_a_killed_run_has_left_behind(tmp_path: Path, name: str) -> None:
+    engine = engine_of(None)
+    engine.left_behind = [f"{name} (Up 5 minutes)\n"]
+    result = run(django_prepare.main, {**args(tmp_path), "timeout": 0}, engine)
+    assert result["msg"].startswith(
+        f"{name} (Up 5 minutes) of an earlier run is still at work, and did not end within 0 "
+    )
+    assert engine.work == []
+
+
+def test_a_plan_is_in_nobodys_way(tmp_path: Path) -> None:
+    engine = engine_of(None)
+    engine.left_behind = ["barehost-plan-1 (Up 5 minutes)\n"]
+    result = run(django_prepare.main, {**args(tmp_path), "timeout": 0, "collect": False}, engine)
+    assert "failed" not in result
+    name = engine.work[0].argv[engine.work[0].argv.index("--name") + 1]
+    assert name.startswith("barehost-plan-")
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_what_django_says_is_kept(tmp_path: Path, *, check: bool) -> None:
+    engine = stack_runs(engine_of(None, "migrate_unknown"))
+    result = run(django_prepare.main, {**args(tmp_path), "collect": False}, engine, check=check)
+    assert "answer" not in result
+    file = tmp_path / "releases" / "rel1.json"
+    assert file.exists() is not check
+    if not check:
+        assert json.loads(file.read_text())["schema"][0]["unknown"] == ["optimization.0002_note"]
+
+
+def test_an_id_that_is_no_file_name_is_refused(tmp_path: Path) -> None:
+    assert run(django_prepare.main, args(tmp_path, "A" * 80))["msg"].startswith("release id 'AAA")

@@ -249,5 +249,5 @@ def build_advice(output: str) -> str:
     if "no space left" in text:
         return "the disk is full; free some space."
     if "buildx" in text and "missing or broken" in text:
-        return "the Docker client has no buildx; run bootstrap, which installs it."
+        return "the Docker client has no buildx; on a host bootstrap installs it, on the controller you do."
     return "mend what the last lines say."

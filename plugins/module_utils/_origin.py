@@ -104,7 +104,8 @@ class Origin:
         """Resolve the revision, and build its commit where its image is missing."""
         given = {name: value or "" for name, value in self.params["git"].items()}
         given["url"] = given.pop("repository")
-        source = _git.Repository(**given)
+        login = {name: self.params[f"git_{name}"] or "" for name in ("token", "ssh_key")}
+        source = _git.Repository(**given, **login)
         problems = _git.problems(source.url, source.revision, source.subdirectory, token=bool(source.token))
         if problems:
             raise _git.GitError("; ".join(problems))

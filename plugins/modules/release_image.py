@@ -69,18 +69,18 @@ options:
         type: str
         default: ""
       username:
-        description: Name that goes with O(git.token).
+        description: Name that goes with O(git_token).
         type: str
         default: x-access-token
-      token:
-        description: Token or password for a repository over https.
-        type: str
-      ssh_key:
-        description: Private key for a repository over SSH.
-        type: str
       known_hosts:
         description: Lines of a C(known_hosts) file; empty leaves those of the host.
         type: str
+  git_token:
+    description: Token or password for a repository over https.
+    type: str
+  git_ssh_key:
+    description: Private key for a repository over SSH.
+    type: str
   reference:
     description: Ready image in a registry, by tag or digest.
     type: str
@@ -234,8 +234,6 @@ def main() -> None:
         "revision": {"type": "str", "required": True},
         "subdirectory": {"type": "str", "default": ""},
         "username": {"type": "str", "default": "x-access-token"},
-        "token": {"type": "str", "no_log": True},
-        "ssh_key": {"type": "str", "no_log": True},
         "known_hosts": {"type": "str"},
     }
     module = AnsibleModule(
@@ -248,6 +246,9 @@ def main() -> None:
             "release_id": {"type": "str"},
             "source": {"type": "path"},
             "git": {"type": "dict", "options": git},
+            # Not below git: Ansible logs a dictionary as Python writes it, where a key with lines is not found and hidden.
+            "git_token": {"type": "str", "no_log": True},
+            "git_ssh_key": {"type": "str", "no_log": True},
             "reference": {"type": "str"},
             "registry_username": {"type": "str"},
             "registry_password": {"type": "str", "no_log": True},

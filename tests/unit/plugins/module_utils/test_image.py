@@ -158,6 +158,11 @@ def test_advice_on_a_pull(output: str, part: str) -> None:
     assert part in _image.pull_advice(output, "lab:5000")
 
 
+def test_advice_on_a_client_without_buildx_is_right_on_the_controller_too() -> None:
+    advice = _image.build_advice("ERROR: BuildKit is enabled but the buildx component is missing or broken.")
+    assert "on a host bootstrap installs it, on the controller you do" in advice
+
+
 def test_an_error_is_one_line_first() -> None:
     first, _second, *rest = _image.explain("building x", 1, "\nboom\nlast\n", "mend it.").splitlines()
     assert first == "building x failed (exit 1); the release that serves is untouched: mend it."

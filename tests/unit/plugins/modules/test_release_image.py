@@ -101,7 +101,7 @@ def test_exactly_one_origin(tmp_path: Path, options: dict[str, Any], message: st
 
 def test_a_commit_is_built_once(tmp_path: Path) -> None:
     host = Host()
-    result = call(tmp_path, host, **git(token=HUSH), build_secrets={"ca": HUSH}, labels={"x": "y"})
+    result = call(tmp_path, host, **git(), git_token=HUSH, build_secrets={"ca": HUSH}, labels={"x": "y"})
     assert (result["changed"], result["action"], result["git_revision"]) == (True, "build", COMMIT[:12])
     assert result["image"] == f"shop/app:{result['release_id']}"
     assert host.secrets == {"ca": HUSH}
@@ -110,9 +110,19 @@ def test_a_commit_is_built_once(tmp_path: Path) -> None:
     assert f"barehost.django.release={result['release_id']}" in build
     candidate = tmp_path / "stack" / "releases" / f"{result['release_id']}.yaml"
     assert json.loads(candidate.read_text())["services"]["web"]["image"] == result["image"]
-    again = call(tmp_path, host, **git(token=HUSH), build_secrets={"ca": "another"}, labels={"x": "y"})
+    again = call(tmp_path, host, **git(), git_token=HUSH, build_secrets={"ca": "another"}, labels={"x": "y"})
     assert (again["changed"], again["action"], again["release_id"]) == (False, "", result["release_id"])
     assert (len(host.did("docker", "build")), len(host.did("fetch"))) == (1, 1)
+
+
+def test_no_secret_is_in_what_ansible_logs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines: list[str] = []
+    monkeypatch.setattr(basic.AnsibleModule, "log", lambda _self, text, **_options: lines.append(str(text)))
+    # Ansible hides what it finds, and does not find a text that Python writes otherwise.
+    secrets = {name: f"{name}'s\nfirst \\ {HUSH}\nsecond" for name in ("git_token", "git_ssh_key", "registry_password")}
+    assert call(tmp_path, Host(), **git(), **secrets, build_secrets={"ca": f"a\n{HUSH}"})["built"]
+    assert URL.rpartition("/")[2] in str(lines)
+    assert HUSH not in str(lines)
 
 
 def test_a_dry_run_asks_what_a_branch_means_and_no_more(tmp_path: Path) -> None:
@@ -136,7 +146,7 @@ def test_a_host_before_bootstrap(tmp_path: Path, options: dict[str, Any], progra
 
 def test_a_url_with_a_password_is_refused_before_anything_runs(tmp_path: Path) -> None:
     host = Host()
-    result = call(tmp_path, host, **git(repository=f"https://me:{HUSH}@git.example.com/x.git", token=HUSH))
+    result = call(tmp_path, host, **git(repository=f"https://me:{HUSH}@git.example.com/x.git"), git_token=HUSH)
     assert result["failed"] is True
     assert host.calls == []
 
@@ -279,7 +289,7 @@ def test_under_the_lock_all_that_a_kill_would_leave_lies_where_the_next_run_find
 
 def test_under_the_lock_a_checkout_and_its_secrets_lie_there_too(tmp_path: Path) -> None:
     stack, host = tmp_path / "stack", Host()
-    call(tmp_path, host, lock=locked(stack), **git(token=HUSH), build_secrets={"ca": HUSH})
+    call(tmp_path, host, lock=locked(stack), git_token=HUSH, **git(), build_secrets={"ca": HUSH})
     (build,) = host.did("docker", "build")
     assert [word for word in build if "/secrets-" in word or "/context-" in word]
     assert all(str(stack / ".work-") in word for word in build if "/secrets-" in word or "/context-" in word)

@@ -69,7 +69,13 @@ class Hosts:
     def add(self, host: str, *, stack: bool = True, **answers: Any) -> None:
         """Add a host with a stack on which release new serves."""
         root = self.folder / host
-        self.hosts[host] = {"stack_dir": str(root), "verify_url": str(root), "release_audit_log": f"{root}.log"}
+        local = {"ansible_connection": "local", "ansible_become": False, "ansible_python_interpreter": sys.executable}
+        self.hosts[host] = {
+            **local,
+            "stack_dir": str(root),
+            "verify_url": str(root),
+            "release_audit_log": f"{root}.log",
+        }
         if not stack:
             return
         (root / "releases").mkdir(parents=True)
@@ -89,9 +95,8 @@ class Hosts:
         if not isinstance(what, str):
             (self.folder / "play.yml").write_text(yaml.safe_dump(what))
         playbook = f"barehost.django.{what}" if isinstance(what, str) else str(self.folder / "play.yml")
-        local = {"ansible_connection": "local", "ansible_become": False, "ansible_python_interpreter": sys.executable}
         program = str(Path(sys.executable).with_name("ansible-playbook"))
-        argv = [program, "-i", str(inventory), playbook, "-e", json.dumps({**local, **variables}), *options]
+        argv = [program, "-i", str(inventory), playbook, "-e", json.dumps(variables), *options]
         env = {key: value for key, value in os.environ.items() if not key.startswith("ANSIBLE_")}
         env |= {"ANSIBLE_COLLECTIONS_PATH": str(self.collections), "ANSIBLE_SHOW_CUSTOM_STATS": "1"}
         env |= {"ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json", "ANSIBLE_FORCE_COLOR": "0"}
@@ -227,18 +232,32 @@ def test_the_host_is_looked_at_under_the_lock_and_the_input_before_it(hosts: Hos
     hosts.add("locked")
     hosts.add("misspelt")
     hosts.hosts["misspelt"]["nginx_htp_port"] = 80
+    hosts.add("silent", stack=False)
+    hosts.hosts["silent"] |= {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 9}
     for host in ("locked", "misspelt"):
         lock_of_somebody(hosts, host)
     variables = {"release_on_failure": "per_host", **deploy_variables(hosts.folder)}
-    assert hosts.run("deploy", **variables) == 2, hosts.output
-    serving = {"bare": "", "small": "new", "locked": "new", "misspelt": ""}
+    assert hosts.run("deploy", **variables) != 0, hosts.output
+    serving = {"bare": "", "small": "new", "locked": "new", "misspelt": "", "silent": ""}
     assert hosts.results == {host: ("failed", release) for host, release in serving.items()}
-    said = ["MiB of memory", "MiB of memory", "a deploy is going on: alice@elsewhere", "nginx_htp_port"]
+    said = [
+        "MiB of memory",
+        "MiB of memory",
+        "a deploy is going on: alice@elsewhere",
+        "nginx_htp_port",
+        "Refuse a host that does not answer: Task failed: Failed to connect",
+    ]
     assert [part for host, part in zip(hosts.hosts, said, strict=True) if part not in hosts.reason(host)] == []
     # A bare host stays bare; whoever was refused by the lock leaves it alone, and one line.
     assert not (hosts.folder / "bare").exists()
     assert [host for host in hosts.hosts if hosts.locked(host)] == ["locked", "misspelt"]
-    assert {host: len(hosts.lines(host)) for host in hosts.hosts} == {"bare": 0, "small": 1, "locked": 1, "misspelt": 0}
+    assert {host: len(hosts.lines(host)) for host in hosts.hosts} == {
+        "bare": 0,
+        "small": 1,
+        "locked": 1,
+        "misspelt": 0,
+        "silent": 0,
+    }
     for host in ("small", "locked"):
         (line,) = hosts.lines(host)
         assert (line["from"], line["result"]) == ("new", "failed")

@@ -114,6 +114,21 @@ def test_a_directory_that_went_while_somebody_waited_guards_nothing(
     assert lying(root).token == ("t2" if taken else "t3")
 
 
+def test_the_guard_of_a_directory_that_was_made_again_is_no_guard(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    acquire(root, "t1")
+    flock = _lock.try_flock
+
+    def meanwhile(descriptor: int) -> bool:
+        monkeypatch.setattr(_lock, "try_flock", flock)
+        _lock.release(str(root), "t1", failed=True)
+        acquire(root, "t2")
+        return flock(descriptor)
+
+    monkeypatch.setattr(_lock, "try_flock", meanwhile)
+    with pytest.raises(FileNotFoundError, match="removed meanwhile"), _lock.guarded(root / "lock"):
+        pass
+
+
 def test_a_directory_that_is_there_keeps_its_mode(root: Path) -> None:
     root.mkdir(parents=True)
     root.chmod(0o755)

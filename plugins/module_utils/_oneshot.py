@@ -9,7 +9,6 @@ line or in an environment, and the image needs nothing but the app.
 from __future__ import annotations
 
 import importlib
-import inspect
 import json
 import os
 import re
@@ -110,16 +109,28 @@ class ProgramError(Exception):
 
 def program_text(program: ModuleType, parameters: Mapping[str, Any]) -> str:
     """Return the whole program: the parts that it imports, its own, and the call with its parameters."""
-    parts = [IMPORTS.sub("", inspect.getsource(part)) for part in _parts(program)]
+    parts = [IMPORTS.sub("", source_of(part)) for part in _parts(program)]
     # Twice JSON: the outer one is a string literal that Python reads as well, the inner one holds no Python at all.
     call = f"main(json.loads({json.dumps(json.dumps(parameters))}))\n"
     return "\n".join(["from __future__ import annotations\n", *parts, call])
 
 
+def source_of(module: ModuleType) -> str:
+    """Return the source of a module, out of the archive that Ansible sends too.
+
+    `inspect` asks a cache that two threads at once can find empty.
+    """
+    get_source = getattr(module.__spec__ and module.__spec__.loader, "get_source", None)
+    text = get_source(module.__name__) if get_source else None
+    if not text:
+        raise ImportError(f"the source of {module.__name__} is not there")
+    return str(text)
+
+
 def _parts(program: ModuleType) -> list[ModuleType]:
     """Return the parts of a program in the order of their text: each one after those that it imports, and once."""
     found = {_program_base.__name__: _program_base}
-    for name in PART.findall(inspect.getsource(program)):
+    for name in PART.findall(source_of(program)):
         for part in _parts(importlib.import_module(name)):
             found.setdefault(part.__name__, part)
     found.setdefault(program.__name__, program)

@@ -302,7 +302,7 @@ def main() -> None:
     except _oneshot.ProgramError as error:
         module.fail_json(msg=str(error), **error.result)
     except OSError as error:
-        module.fail_json(msg=f"the static files cannot be put into {request.dest.parent}: {error}")
+        module.fail_json(msg=f"collecting static files into {request.dest.parent}: {error}")
     judge_unknown(module, result.get("unknown", []))
     answer = result.pop("answer", None)
     if answer is not None and not module.check_mode:

@@ -6,8 +6,11 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import subprocess
 import sys
+import zipfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -146,7 +149,7 @@ def test_detail_holds_traceback_and_noise() -> None:
 def test_an_event_survives_a_closed_or_replaced_stdout() -> None:
     code = "\n".join(
         [
-            _oneshot.inspect.getsource(_oneshot._program_base),
+            _oneshot.source_of(_oneshot._program_base),
             "import io; print('noise', end=''); sys.stdout = io.StringIO()",
             "Reporter('m:').emit('done', text='ñ\\n\\ud800')",
             "leave(3)",
@@ -243,3 +246,24 @@ def test_an_engine_that_does_not_answer_is_no_proof_that_nobody_is_at_work() -> 
     with pytest.raises(Fails, match="docker does not say which containers run: Cannot connect"):
         Module("", code=1).wait()
     Module("", code=1, check_mode=True).wait()
+
+
+def test_a_program_needs_no_cache_that_another_thread_may_have_emptied(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("linecache.getlines", lambda *_args: [])
+    text = _oneshot.program_text(_program_migrate, {})
+    assert "def main(parameters" in text
+    assert "class Reporter" in text
+
+
+def test_a_program_is_read_out_of_an_archive(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "sent.zip", "w") as archive:
+        archive.writestr("sent_program.py", "answer = 42\n")
+    script = (
+        "import sys; sys.path.insert(0, sys.argv[1]); import sent_program; "
+        "from ansible_collections.barehost.django.plugins.module_utils import _oneshot; "
+        "print(_oneshot.source_of(sent_program), end='')"
+    )
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[4] / "collections")}
+    argv = [sys.executable, "-c", script, str(tmp_path / "sent.zip")]
+    done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("answer = 42\n", "")

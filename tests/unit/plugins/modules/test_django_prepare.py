@@ -210,7 +210,7 @@ def test_a_disk_that_is_full_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "static").write_text("")
     result = run(django_prepare.main, args(tmp_path), engine_of(None))
     assert result["failed"] is True
-    assert result["msg"].startswith(f"the static files cannot be put into {tmp_path}/static: ")
+    assert result["msg"].startswith(f"collecting static files into {tmp_path}/static: ")
 
 
 @pytest.mark.parametrize("name", ["barehost-migrate-1", "barehost-static-1"])

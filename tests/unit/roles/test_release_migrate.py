@@ -181,3 +181,21 @@ def test_an_image_that_is_behind_a_destructive_schema_is_refused_unless_that_is_
     assert (run.code == 0) is allowed, run.output
     assert "optimization.0002_note (destructive)" in run.output
     assert ("release_allow_schema_mismatch: true" in run.output) is not allowed
+
+
+@pytest.mark.parametrize(
+    ("lost", "asked", "said"),
+    [
+        ("release__dumped", [False], "while the schema was dumped (timed out): nothing was applied"),
+        (
+            "release__migrated",
+            [False, True],
+            "while its schema was migrated (timed out): the release that serves was left",
+        ),
+    ],
+)
+def test_a_host_that_was_lost_goes_no_further(tmp_path: Path, lost: str, asked: list[bool], said: str) -> None:
+    run = Run(tmp_path, "plan", **{lost: {"unreachable": True, "changed": False, "msg": "timed out"}})
+    assert run.code != 0
+    assert [parameters["apply"] for parameters in run.asked] == asked
+    assert said in run.output

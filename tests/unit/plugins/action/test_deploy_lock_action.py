@@ -43,6 +43,8 @@ class Controller:
         (self.folder / "play.yml").write_text(yaml.safe_dump([{"hosts": "all", "gather_facts": False, "tasks": tasks}]))
         env = {key: value for key, value in os.environ.items() if not key.startswith("ANSIBLE_")}
         env |= {"ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections"), "HOME": str(self.folder)}
+        # Into a pipe Python keeps back what it prints, and a test has to see that somebody waits.
+        env["PYTHONUNBUFFERED"] = "1"
         argv = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "inventory", "play.yml", *args]
         return subprocess.Popen(
             argv, cwd=self.folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True

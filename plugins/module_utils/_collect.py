@@ -4,13 +4,17 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.barehost.django.plugins.module_utils import _oneshot, _program_collectstatic, _static
+from ansible_collections.barehost.django.plugins.module_utils import (
+    _oneshot,
+    _program_collectstatic,
+    _release,
+    _static,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +23,6 @@ if TYPE_CHECKING:
 
 # What a container is called that collects.
 COLLECTING = "static"
-RELEASE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
 
 
 @dataclass(frozen=True)
@@ -34,18 +37,18 @@ class Request:
     @classmethod
     def from_params(cls, params: Mapping[str, Any]) -> Request:
         """Read a module's parameters."""
-        dest = Path(params["project_dir"], "static", params["release_id"])
+        dest = Path(params["project_dir"], _release.STATIC, _release.check_id(params["release_id"]))
         return cls(params["release_id"], dest, params["static_root"], params["collect_timeout"])
 
     @property
     def current(self) -> Path:
         """Where the files are that the edge serves first."""
-        return self.dest.parent / "current"
+        return self.dest.parent / _release.CURRENT
 
     def problem(self) -> str | None:
         """Say which parameter cannot be used."""
-        if not RELEASE_ID.match(self.release_id) or self.release_id == "current":
-            return f"release_id {self.release_id!r} is none: letters, digits, dots and dashes, and not 'current'"
+        if self.release_id in _release.STATIC_LINKS:
+            return f"release_id {self.release_id!r} is the name of a link among the static files: choose another one"
         if not self.static_root.startswith("/") or ":" in self.static_root:
             return f"static_root {self.static_root!r} is no absolute path in a container: start it with /"
         if self.dest.exists() and not self.dest.is_dir():

@@ -36,6 +36,11 @@ SERVING_FILES = (_compose.BASE_FILE, ".env")
 _ID = re.compile(r"^[a-z0-9][a-z0-9._-]{2,62}$")
 
 
+def now() -> str:
+    """Return the time as records have it; in milliseconds, so that what follows within a second is in its order."""
+    return datetime.now(tz=timezone.utc).isoformat(timespec="milliseconds")
+
+
 def check_id(release_id: str) -> str:
     """Refuse what cannot be a file name and an image tag."""
     if not _ID.match(release_id):
@@ -273,7 +278,7 @@ def differs(project_dir: str, release_id: str, text: str, *, static: bool) -> li
 
 def update_record(path: Path, release_id: str, image: str, details: Mapping[str, Any]) -> None:
     """Write what is new about a release into its record; what the record says besides stays."""
-    known = read_record(path) or {"created": datetime.now(tz=timezone.utc).isoformat(timespec="seconds")}
+    known = read_record(path) or {"created": now()}
     record = {**known, "id": release_id, "image": image, **details}
     write_record(path, record)
 

@@ -13,7 +13,6 @@ names: the last one of an app does not say whether another one comes before it o
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -23,11 +22,6 @@ if TYPE_CHECKING:
     Entry = Mapping[str, Any]
 
 BEGUN, HALF, APPLIED = "begun", "half", "applied"
-
-
-def now() -> str:
-    """Return the time of an entry."""
-    return datetime.now(tz=timezone.utc).isoformat(timespec="milliseconds")
 
 
 def kinds_in(plan: Iterable[Mapping[str, Any]]) -> dict[str, set[str]]:

@@ -196,7 +196,11 @@ class SwitchHost:
         stopped = [c for c in self.containers() if self.edge and c.service == self.edge.service]
         self.start([c.id for c in stopped])
         if stopped and self.edge:
-            _up.until(self.route_loaded, f"service {self.edge.service} was started and does not say what it has loaded")
+            # Where none runs there is nothing to ask, and this one may have ended at once.
+            _up.until(
+                lambda: self.edge_container() is not None and self.route_loaded(),
+                f"service {self.edge.service} was started and does not say what it has loaded",
+            )
 
     def addresses(self, ids: Sequence[str]) -> tuple[str, ...]:
         """Return the addresses of containers in the edge's own network."""

@@ -9,7 +9,6 @@ taken back, by a later run, too.
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -174,7 +173,7 @@ class Job:
         again = {key: self.params[key] for key in ("services", "edge", "tasks", "static_root")}
         details = {
             **self.params["details"],
-            "activated": now(),
+            "activated": _release.now(),
             "before": self.before,
             "override": self.text,
             # A release that is gone back to has come to its good end long ago.
@@ -185,7 +184,7 @@ class Job:
         }
         if self.params["reject"] and self.serving not in ("", self.release_id):
             path = _release.record_path(str(self.root), self.serving)
-            rejected = {"at": now(), "reason": self.params["reject"]}
+            rejected = {"at": _release.now(), "reason": self.params["reject"]}
             _release.update_record(path, self.serving, self.serving_record.get("image", ""), {"rejected": rejected})
         _release.update_record(self.path, self.release_id, self.params["image"], details)
         _release.name_current(str(self.root), self.release_id, self.text)
@@ -204,8 +203,3 @@ class Job:
     def note(self, step: str) -> None:
         """Write into the record which step begins."""
         _release.update_record(self.path, self.release_id, self.params["image"], {"step": step})
-
-
-def now() -> str:
-    """Return the time as records have it."""
-    return datetime.now(tz=timezone.utc).isoformat(timespec="seconds")

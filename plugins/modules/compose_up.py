@@ -53,7 +53,7 @@ options:
     type: list
     elements: dict
     default: []
-    suboptions:
+    suboptions: &reload
       service: {description: Name of the service., type: str, required: true}
       digest: {description: Digest of the configuration that it should have loaded., type: str, required: true}
       port: {description: Port inside the container that answers with the digest that it has loaded., type: int, required: true}
@@ -72,12 +72,7 @@ options:
         type: list
         elements: dict
         default: []
-        suboptions:
-          service: {description: Name of the service., type: str, required: true}
-          digest: {description: Digest of the configuration that it should have loaded., type: str, required: true}
-          port: {description: Port inside the container that answers with the digest that it has loaded., type: int, required: true}
-          test: {description: Command inside the container that must accept the files before the reload., type: list, elements: str, required: true}
-          command: {description: Command inside the container that reloads., type: list, elements: str, required: true}
+        suboptions: *reload
 """
 
 EXAMPLES = r"""

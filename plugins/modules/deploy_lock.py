@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: deploy_lock
 short_description: Takes, gives back and breaks the lock of a stack
-version_added: 0.2.0
+version_added: 0.1.0
 author: The barehost authors (@barehost)
 description:
   - The lock is a file below O(project_dir) that says which run may change the stack. Every module that is given its token

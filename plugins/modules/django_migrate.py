@@ -223,7 +223,7 @@ class Record:
     def write(self, states: Mapping[str, str]) -> None:
         """Write how far these migrations have come, on top of what the record said before this run."""
         entries, dump = self.known.get("migrations", []), self.params["dump"]
-        details = {"migrations": _schema.note(entries, self.plan, states, at=_schema.now(), dump=dump)}
+        details = {"migrations": _schema.note(entries, self.plan, states, at=_release.now(), dump=dump)}
         _release.update_record(self.path, self.params["release_id"], str(self.known.get("image", "")), details)
         # The database keeps its changes over a loss of power, and so must this.
         _files.sync(self.path.parent)

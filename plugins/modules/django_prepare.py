@@ -206,7 +206,7 @@ def plan(module: AnsibleModule) -> dict[str, Any]:
         reason = _oneshot.why_unknown(module, project)
         if reason is not None:
             return {"plan_known": False, "unknown_because": reason}
-    asked = _schema.now()
+    asked = _release.now()
     answer = _migrate.ask(module, project, apply=False)
     found = _migrate.result_of(answer)
     result: dict[str, Any] = {
@@ -284,14 +284,14 @@ def main() -> None:
     """Do both at the same time."""
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     _lock.step_until_exit(module, module.params["project_dir"], "static files, plan of migrations")
-    request = _collect.Request.from_params(module.params)
+    try:
+        request = _collect.Request.from_params(module.params)
+    except ValueError as error:
+        module.fail_json(msg=str(error))
     problem = request.problem()
     if problem:
         module.fail_json(msg=problem)
-    try:
-        path = _release.record_path(module.params["project_dir"], request.release_id)
-    except ValueError as error:
-        module.fail_json(msg=str(error))
+    path = _release.record_path(module.params["project_dir"], request.release_id)
     wait(module)
     with ThreadPoolExecutor() as pool:
         tries = [pool.submit(plan, module), pool.submit(static_files, module, request)]

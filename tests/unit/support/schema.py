@@ -89,7 +89,7 @@ class Host:
     def module(self, main: Any, release: str, engine: Engine | None = None, **args: Any) -> dict[str, Any]:
         """Run a module for a release."""
         common = {"project_dir": str(self.root), "release_id": release, **args}
-        clock = mock.patch("ansible_collections.barehost.django.plugins.module_utils._schema.now", self.tick)
+        clock = mock.patch("ansible_collections.barehost.django.plugins.module_utils._release.now", self.tick)
         with clock, mock.patch.object(basic.AnsibleModule, "warn", lambda _module, text: self.warnings.append(text)):
             return run(main, common, engine or self.engine(release))
 

@@ -39,6 +39,7 @@ class Docker:
         self.calls: list[list[str]] = []
         self.answers: dict[str, tuple[int, str, str]] = {}
         self.on_create: Callable[[], None] = lambda: None
+        self.on_start: Callable[[], None] = lambda: None
 
     def __call__(self, argv: list[str]) -> tuple[int, str, str]:
         """Answer a command."""
@@ -53,6 +54,8 @@ class Docker:
         self.calls.append(argv)
         if "create" in argv:
             self.on_create()
+        if argv[:2] == ["docker", "start"]:
+            self.on_start()
         return 0, "", ""
 
 
@@ -228,10 +231,23 @@ def test_a_route_that_the_edge_refuses_is_an_error_and_not_loaded(tmp_path: Path
     assert [call[3:] for call in docker.calls] == [list(EDGE.test)]
 
 
-def test_an_edge_that_was_stopped_is_started_with_the_route(tmp_path: Path, docker: Docker) -> None:
+def test_an_edge_that_was_stopped_is_started_with_the_route(
+    tmp_path: Path, docker: Docker, monkeypatch: pytest.MonkeyPatch
+) -> None:
     docker.containers[2] = container("nginx-1", "nginx", "exited")
+    docker.on_start = lambda: docker.containers.__setitem__(2, container("nginx-1", "nginx", shop_frontend="192.0.2.2"))
+    monkeypatch.setattr(_edge, "ask", lambda *_args: _edge.stamp(_edge.servers_text(ROUTE)))
     host(tmp_path, docker).set_route(ROUTE)
     assert docker.calls == [["docker", "start", "nginx-1"]]
+
+
+def test_an_edge_that_ends_as_soon_as_it_is_started_is_an_error(
+    tmp_path: Path, docker: Docker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    docker.containers[2] = container("nginx-1", "nginx", "exited")
+    monkeypatch.setattr(_up, "RELOAD_SECONDS", 0.05)
+    with pytest.raises(_up.UpError, match="nginx was started and does not say what it has loaded"):
+        host(tmp_path, docker).set_route(ROUTE)
 
 
 def test_a_route_is_only_written_where_there_is_no_edge_yet(tmp_path: Path, docker: Docker) -> None:

@@ -134,9 +134,9 @@ def test_nothing_collected_is_a_warning(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("extra", "fragment"),
     [
-        ({"release_id": "../x"}, "release_id '../x'"),
+        ({"release_id": "../x"}, "release id '../x'"),
         ({"release_id": "current"}, "release_id 'current'"),
-        ({"release_id": ""}, "release_id ''"),
+        ({"release_id": ""}, "release id ''"),
         ({"static_root": "static"}, "static_root 'static'"),
         ({"static_root": "/a:/b"}, "static_root '/a:/b'"),
     ],

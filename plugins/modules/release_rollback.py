@@ -65,6 +65,8 @@ schema:
   returned: success
 """
 
+from pathlib import Path
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.barehost.django.plugins.module_utils import _compose, _release, _rollback
 
@@ -90,6 +92,8 @@ def main() -> None:
     )
     params = module.params
     current = _release.current_record(params["project_dir"]) or {}
+    if not current and not (Path(params["project_dir"]) / _compose.BASE_FILE).exists():
+        module.fail_json(msg=f"There is no stack in {params['project_dir']}: run barehost.django.site first.")
     if not current:
         module.fail_json(msg=f"there is no release in {params['project_dir']}: nothing to go back from")
     records = _release.records(params["project_dir"])

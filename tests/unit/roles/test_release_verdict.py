@@ -35,6 +35,9 @@ from pathlib import Path
 
 args = json.loads(Path(sys.argv[1]).read_text())
 folder, asked = Path(args.get("project_dir") or args["url"]), args.get("release_id") or "default"
+if not (folder / "answers").exists():
+    print(json.dumps({{"failed": True, "msg": "There is no stack in " + str(folder)}}))
+    sys.exit(1)
 with (folder / "asked").open("a") as file:
     file.write("{name} " + asked + "\\n")
 answers = json.loads((folder / "answers").read_text()).get("{name}", {{}})

@@ -48,6 +48,9 @@ def entry(host: Host, release: str) -> list[tuple[str, list[str], str]]:
 
 def test_without_a_release_there_is_nothing_to_go_back_from(tmp_path: Path) -> None:
     result = run(release_rollback.main, {"project_dir": str(tmp_path)})
+    assert result["msg"] == f"There is no stack in {tmp_path}: run barehost.django.site first."
+    (tmp_path / "compose.yaml").touch()
+    result = run(release_rollback.main, {"project_dir": str(tmp_path)})
     assert result["msg"] == f"there is no release in {tmp_path}: nothing to go back from"
 
 

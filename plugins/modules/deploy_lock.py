@@ -249,15 +249,15 @@ def settings(module: AnsibleModule) -> list[str]:
             before = file_texts(root)
             _release.restore_files(root)
             return sorted(name for name, text in file_texts(root).items() if text != before[name])
-    except (_lock_state.LockError, OSError) as error:
+    # Also a file that is no text any more: the lock has to be given back all the same.
+    except (_lock_state.LockError, OSError, ValueError) as error:
         module.warn(f"the settings of the serving release were not {'kept' if good else 'put back'}: {error}")
         return []
 
 
 def file_texts(root: str) -> dict[str, str]:
     """Return the files that the serving release reads."""
-    paths = {name: Path(root) / name for name in _release.SERVING_FILES}
-    return {name: path.read_text(encoding="utf-8") if path.exists() else "" for name, path in paths.items()}
+    return {name: _release.read_text(Path(root) / name) or "" for name in _release.SERVING_FILES}
 
 
 def free(module: AnsibleModule) -> dict[str, Any]:

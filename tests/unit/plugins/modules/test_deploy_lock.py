@@ -294,3 +294,18 @@ def test_all_the_rest_of_a_module_is_one_step(stack: Stack) -> None:
         assert process.wait(20) == 3
     assert _lock.at_work(stack.root / "lock") is None
     assert json.loads(stack.file.read_text())["heartbeat"] > before
+
+
+@pytest.mark.parametrize("result", [OK, {"result": "failed"}])
+def test_settings_that_are_no_text_any_more_do_not_keep_the_lock(stack: Stack, result: dict[str, str]) -> None:
+    release(stack, "A=1\n")
+    stack.call(state="free", token=stack.call()["token"], result=OK)
+    token = stack.call()["token"]
+    (stack.root / ".env").write_bytes(bytes([0xFF, 0xFE]))
+    freed = stack.call(state="free", token=token, result=result)
+    assert "failed" not in freed
+    assert not stack.file.exists()
+    if result is OK:
+        assert "the settings of the serving release were not kept" in stack.warnings[0]
+    else:
+        assert (freed["restored"], (stack.root / ".env").read_text()) == ([".env"], "A=1\n")

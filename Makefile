@@ -16,11 +16,11 @@ PYTEST := $(BIN)/pytest $(JUNIT)
 LINT := lint-ansible lint-yaml lint-ruff lint-format lint-mypy
 CHECK := $(LINT) unit contract
 TEST := $(CHECK) app-test demo runner browser molecule-default molecule-docker_ce
-# The demo host is a scenario too, but it is not one to test.
-SCENARIOS := $(filter-out demo,$(patsubst molecule/%/molecule.yml,%,$(wildcard molecule/*/molecule.yml)))
+# The hosts of the demo and of the benchmark are scenarios too, but not ones to test.
+SCENARIOS := $(filter-out bench demo,$(patsubst molecule/%/molecule.yml,%,$(wildcard molecule/*/molecule.yml)))
 TEST_ALL := $(filter-out molecule-%,$(TEST)) $(addprefix molecule-,$(SCENARIOS))
 
-.PHONY: help setup setup-test images host demo demo-down test test-all check lint $(LINT) unit contract app-test runner browser molecule clean
+.PHONY: help setup setup-test images host demo demo-down test test-all check lint $(LINT) unit contract app-test runner browser molecule bench clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "%-12s %s\n", $$1, $$2 }'
@@ -95,6 +95,14 @@ molecule: molecule-default molecule-docker_ce ## the Molecule scenarios of CI
 
 molecule-%: images
 	@PYTEST_ADDOPTS="$(JUNIT)" $(BIN)/molecule test -s $*
+
+bench: setup-test images ## measure against the commands that people type: half an hour; ARGS="--write" keeps the figures
+	@$(BIN)/molecule reset -s bench > .state/reset.log 2>&1 || { cat .state/reset.log; exit 1; }
+	@$(BIN)/molecule destroy -s bench
+	@$(BIN)/molecule create -s bench
+	@$(BIN)/ansible-playbook -i molecule/bench/inventory playbooks/bootstrap.yml
+	@$(BIN)/python -m tests.bench $(ARGS)
+	@$(BIN)/molecule destroy -s bench
 
 clean: demo-down ## as demo-down, stop the engine, remove .state, .venv and caches
 	@$(PYTHON) tools/engine.py stop

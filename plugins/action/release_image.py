@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.barehost.django.plugins.module_utils import _build, _image, _litter, _lock, _source
+from ansible_collections.barehost.django.plugins.module_utils import _build, _image, _lock, _sender, _source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -197,16 +197,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 publish(args)
                 return {"pushed": True}
             source = str(args["source"])
-            context = self._send(args)
+            context = _sender.send_source(
+                self, source, str(args.get("dockerfile") or "Dockerfile"), str(args["project_dir"])
+            )
             return {"context": context, "revision": git_revision(source, "%H")}
         except (_source.SourceError, _build.ImageError) as error:
             raise AnsibleActionFail(str(error)) from error
-
-    def _send(self, args: dict[str, Any]) -> str:
-        folder = self._connection._shell.tmpdir or self._make_tmp_path()
-        remote: str = self._connection._shell.join_path(folder, _litter.context_name(str(args["project_dir"])))
-        with tempfile.NamedTemporaryFile(suffix=".tar") as archive:
-            _source.pack(str(args["source"]), str(args.get("dockerfile") or "Dockerfile"), archive)
-            archive.flush()
-            self._transfer_file(archive.name, remote)
-        return remote

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.barehost.django.plugins.module_utils import (
+    _dry,
     _oneshot,
     _program_collectstatic,
+    _program_static_list,
     _release,
     _static,
 )
@@ -62,10 +64,38 @@ def there(request: Request) -> dict[str, Any]:
     return {"changed": False, "directory": str(request.dest), "files": found.files, "bytes": found.bytes}
 
 
-def predicted(request: Request) -> dict[str, Any]:
-    """Return what a dry run can say of a release that was not collected yet."""
-    diff = {"before": "", "after": f"{request.dest}/ (which files cannot be known yet)\n"}
-    return {"changed": True, "directory": str(request.dest), "files": 0, "bytes": 0, "diff": diff}
+def predicted(request: Request, question: _dry.Question | None) -> dict[str, Any]:
+    """Return what a dry run can say of a release that was not collected yet: the files by the names of their source."""
+    listings = [_listing(question, request.seconds, now=now) for now in (False, True)] if question else [None]
+    result: dict[str, Any] = {"changed": True, "directory": str(request.dest), "files": 0, "bytes": 0}
+    if None in listings:
+        return {**result, "diff": {"before": "", "after": f"{request.dest}/ (which files cannot be known yet)\n"}}
+    new, old = ({name: str(digest) for name, digest in (listing or {}).items()} for listing in listings)
+    return {**result, **_told(request, _static.difference(old, new))}
+
+
+def _listing(question: _dry.Question, seconds: int, *, now: bool) -> dict[str, Any] | None:
+    """Return the files that a release would collect, with the hash of each; None where that cannot be known yet."""
+    try:
+        found = question.ask(_program_static_list, seconds, now=now).first("files")
+    except _dry.UnknownYetError:
+        return None
+    return found["files"] if found else None
+
+
+def _told(request: Request, difference: _static.Comparison) -> dict[str, Any]:
+    """Return a comparison with the current release as the module tells it."""
+    return {
+        "added": len(difference.added),
+        "removed": len(difference.removed),
+        "differing": len(difference.changed),
+        "diff": {
+            "before_header": str(request.current),
+            "after_header": str(request.dest),
+            "before": "",
+            "after": difference.text(),
+        },
+    }
 
 
 def collect(module: AnsibleModule, request: Request) -> dict[str, Any]:
@@ -90,17 +120,4 @@ def collect(module: AnsibleModule, request: Request) -> dict[str, Any]:
     finally:
         # After the rename there is nothing left of it.
         shutil.rmtree(staging, ignore_errors=True)
-    difference = _static.compare(request.current, request.dest)
-    return {
-        **there(request),
-        "changed": True,
-        "added": len(difference.added),
-        "removed": len(difference.removed),
-        "differing": len(difference.changed),
-        "diff": {
-            "before_header": str(request.current),
-            "after_header": str(request.dest),
-            "before": "",
-            "after": difference.text(),
-        },
-    }
+    return {**there(request), "changed": True, **_told(request, _static.compare(request.current, request.dest))}

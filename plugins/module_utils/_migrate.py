@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.barehost.django.plugins.module_utils import (
+    _dry,
     _migrations,
     _oneshot,
     _program_migrate,
@@ -32,7 +33,6 @@ NO_DATABASE = "the database does not answer yet"
 
 def ask(module: AnsibleModule, project: _oneshot.Project, *, apply: bool, lock_wait: int = 0) -> _oneshot.Answer:
     """Let Django plan, and apply where that is wanted."""
-    params = module.params
     name = _oneshot.container_name(APPLYING if apply else PLANNING)
     return _oneshot.run_program(
         module,
@@ -40,14 +40,24 @@ def ask(module: AnsibleModule, project: _oneshot.Project, *, apply: bool, lock_w
         _program_migrate,
         {
             "settings_module": project.settings_module,
-            "database": params["database"],
+            **_wanted(module.params),
             "apply": apply,
-            "refuse_destructive": params["serving"] and not params["allow_destructive"],
             "lock_wait_timeout": lock_wait,
         },
-        seconds=params["timeout"],
+        seconds=module.params["timeout"],
         container=name,
     )
+
+
+def ask_dry(question: _dry.Question, params: Mapping[str, Any]) -> _oneshot.Answer:
+    """Let Django plan in a dry run."""
+    return question.ask(_program_migrate, params["timeout"], **_wanted(params), apply=False, lock_wait_timeout=0)
+
+
+def _wanted(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the program has to know in any case."""
+    refuse = params["serving"] and not params["allow_destructive"]
+    return {"database": params["database"], "refuse_destructive": refuse}
 
 
 def result_of(answer: _oneshot.Answer) -> dict[str, Any]:

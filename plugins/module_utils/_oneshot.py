@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import importlib
 import json
-import os
 import re
 import secrets
 import time
@@ -249,39 +248,6 @@ def run_program(  # noqa: PLR0913 - one keyword for each way in which the runs d
     if answer.timed_out and container:
         module.run_command(["docker", "rm", "--force", container], check_rc=False)
     return answer
-
-
-def why_unknown(module: AnsibleModule, project: Project) -> str | None:
-    """Say why nothing can be asked yet of the app on this host, for check mode; None where it can be.
-
-    Nothing is started for the answer, as even `compose run` would first make networks and volumes.
-    """
-    if module.get_bin_path("docker") is None:
-        return "Docker is not installed yet"
-    missing = [file for file in project.files if not os.path.exists(file)]  # noqa: PTH110 - a string is all there is
-    if missing:
-        return f"{missing[0]} is not written yet"
-    code, out, _err = module.run_command(compose_cmd(project.directory, project.files, "ps", "--quiet"))
-    if code != 0 or not out.strip():
-        return "no container of the stack runs yet"
-    return _why_no_image(module, project)
-
-
-def _why_no_image(module: AnsibleModule, project: Project) -> str | None:
-    """Say why there is no image to start; None where there is one."""
-    code, out, _err = module.run_command(compose_cmd(project.directory, project.files, "config", "--format", "json"))
-    image = _image_of(out, project.service) if code == 0 else None
-    if image is None:
-        return f"the Compose files have no service {project.service} yet"
-    code, _out, _err = module.run_command(["docker", "image", "inspect", "--format", "{{.Id}}", image])
-    return f"the image {image} is not built yet" if code != 0 else None
-
-
-def _image_of(text: str, service: str) -> str | None:
-    """Return the image of a service in the JSON that `docker compose config` prints."""
-    services = json.loads(text).get("services", {})
-    image = services.get(service, {}).get("image")
-    return image if isinstance(image, str) else None
 
 
 def need_docker(module: AnsibleModule) -> None:

@@ -64,6 +64,11 @@ class Origin:
             return self.from_path()
         return self.from_git() if self.params["git"] else self.from_registry()
 
+    @property
+    def asks_first(self) -> bool:
+        """Whether the controller may have to do its part before anything is built or pulled here."""
+        return bool(self.params["source"]) and self.params["context"] is None and not self.params["pushed"]
+
     def has(self, program: str) -> bool:
         """Whether a program is there; that it is not is an error, but in a dry run before bootstrap."""
         if program in self.programs:

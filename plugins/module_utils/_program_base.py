@@ -15,6 +15,10 @@ import sys
 import traceback
 from typing import Any
 
+# Nothing is written into a container beside what a program is for.
+sys.dont_write_bytecode = True
+# What has to be done before the program ends, however it does.
+AT_THE_END: list[Any] = []
 ERROR_LENGTH = 2000
 TRACE_LENGTH = 3000
 
@@ -78,6 +82,9 @@ def set_up_django(parameters: dict[str, Any], reporter: Reporter) -> bool:
 
 def leave(code: int) -> None:
     """End at once: an app's threads and exit hooks must not keep the container."""
+    for tidy in AT_THE_END:
+        with contextlib.suppress(Exception):
+            tidy()
     with contextlib.suppress(Exception):
         sys.stdout.flush()
         sys.stderr.flush()

@@ -10,6 +10,7 @@ from typing import Any
 
 from ansible_collections.barehost.django.plugins.module_utils._program_base import Reporter, leave, set_up_django
 from ansible_collections.barehost.django.plugins.module_utils._program_classify import DESTRUCTIVE, Classifier, describe
+from ansible_collections.barehost.django.plugins.module_utils._program_source import go_to_source
 
 
 def make_plan(executor: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - a MigrationExecutor
@@ -153,7 +154,7 @@ def apply(parameters: dict[str, Any], reporter: Reporter, connection: Any) -> bo
 def main(parameters: dict[str, Any]) -> None:
     """Plan, and apply where that is asked for."""
     reporter = Reporter(parameters["mark"])
-    if not set_up_django(parameters, reporter):
+    if not go_to_source(parameters, reporter) or not set_up_django(parameters, reporter):
         leave(1)
     from django.db import connections
     from django.db.migrations.executor import MigrationExecutor

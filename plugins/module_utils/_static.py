@@ -10,8 +10,12 @@ import shutil
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ansible_collections.barehost.django.plugins.module_utils import _files
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 DIRECTORY_MODE = 0o755
 FILE_MODE = 0o644
@@ -71,6 +75,12 @@ def compare(old: Path, new: Path) -> Comparison:
     changed = [
         name for name in both if before[name] != after[name] or not filecmp.cmp(old / name, new / name, shallow=False)
     ]
+    return Comparison(sorted(after.keys() - before.keys()), sorted(before.keys() - after.keys()), sorted(changed))
+
+
+def difference(before: Mapping[str, str], after: Mapping[str, str]) -> Comparison:
+    """Compare two sets of files by the hashes of their content."""
+    changed = [name for name in before.keys() & after.keys() if before[name] != after[name]]
     return Comparison(sorted(after.keys() - before.keys()), sorted(before.keys() - after.keys()), sorted(changed))
 
 

@@ -103,145 +103,32 @@ ahead:
   returned: where O(ahead) is given
 """
 
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.barehost.django.plugins.module_utils import _compose, _edge, _lock, _up, _wait
+from ansible_collections.barehost.django.plugins.module_utils import _bring_up, _lock, _up
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-RELOAD_SPEC: dict[str, Any] = {
-    "service": {"type": "str", "required": True},
-    "digest": {"type": "str", "required": True},
-    "port": {"type": "int", "required": True},
-    "test": {"type": "list", "elements": "str", "required": True},
-    "command": {"type": "list", "elements": "str", "required": True},
+ARGUMENTS: dict[str, Any] = {
+    **_lock.ARGUMENTS,
+    **_bring_up.WISH,
+    "project_dir": {"type": "path", "required": True},
+    "project": {"type": "str", "required": True},
 }
-
-
-def running(item: dict[str, Any], engine: _up.Engine) -> list[_compose.Container]:
-    """Return the running containers of a service."""
-    return [c for c in engine.containers() if c.service == item["service"] and c.running]
-
-
-def stale(item: dict[str, Any], container: _compose.Container) -> bool:
-    """Whether a container runs with other files than it should."""
-    return _edge.ask(container.address, item["port"]) != str(item["digest"])
-
-
-def needs_reload(item: dict[str, Any], engine: _up.Engine) -> bool:
-    """Whether a service runs with other files than it should."""
-    return any(stale(item, container) for container in running(item, engine))
-
-
-def reload_service(item: dict[str, Any], engine: _up.Engine) -> None:
-    """Have a service test and load its files, and wait until it says so."""
-    for container in running(item, engine):
-        engine.reload(container, item["test"], item["command"], lambda c=container: not stale(item, c))  # type: ignore[misc]
-
-
-@dataclass(frozen=True)
-class Decision:
-    """What has to be done to some services."""
-
-    steps: list[_up.Step]
-    reloads: list[dict[str, Any]]
-    stray: list[_compose.Container]
-
-    @property
-    def active(self) -> list[str]:
-        """The services that are created, recreated or started."""
-        return [step.service for step in self.steps if step.action != "none"]
-
-    def all_steps(self) -> list[_up.Step]:
-        """Return everything that is done, as the result tells it."""
-        return [
-            *(step for step in self.steps if step.action != "none"),
-            *(_up.Step(item["service"], "reload", "its files changed") for item in self.reloads),
-            *(_up.Step(container.service, "remove", "no service of this name is left") for container in self.stray),
-        ]
-
-
-def decide(wish: Mapping[str, Any], engine: _up.Engine, snapshot: _up.Snapshot) -> Decision:
-    """Compare what is wanted with what there is."""
-    steps = _up.plan(wish["services"], snapshot)
-    idle = [step.service for step in steps if step.action == "none"]
-    reloads = [item for item in wish["reload"] if item["service"] in idle and needs_reload(item, engine)]
-    return Decision(steps, reloads, _up.orphans(snapshot) if wish["remove_orphans"] else [])
-
-
-def converge(module: AnsibleModule, engine: _up.Engine) -> tuple[list[_up.Step], list[_up.Step]]:
-    """Decide, act where this is no dry run, and return what was decided, for now and for later."""
-    params = module.params
-    snapshot = engine.snapshot()
-    decision = decide(params, engine, snapshot)
-    ahead = decide(params["ahead"], engine, snapshot).all_steps() if params["ahead"] else []
-    if not module.check_mode:
-        engine.carry_out(decision.steps)
-        _wait.for_services(engine, params["services"], params["timeout"], fresh=decision.active)
-        for item in params["reload"]:
-            # Asked again: a container that was to be recreated may have been left as it is.
-            if item["service"] in params["services"] and needs_reload(item, engine):
-                reload_service(item, engine)
-        engine.remove(decision.stray)
-    return decision.all_steps(), ahead
-
-
-def unknown_yet(module: AnsibleModule) -> bool:
-    """Whether this is a dry run on a host where there is nothing to compare with yet."""
-    if not module.check_mode:
-        return False
-    has_file = (Path(module.params["project_dir"]) / _compose.BASE_FILE).exists()
-    return not has_file or module.get_bin_path("docker") is None
 
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(
-        argument_spec={
-            **_lock.ARGUMENTS,
-            "project_dir": {"type": "path", "required": True},
-            "project": {"type": "str", "required": True},
-            "services": {"type": "list", "elements": "str", "required": True},
-            "definitions": {"type": "dict"},
-            "timeout": {"type": "int", "default": 180},
-            "remove_orphans": {"type": "bool", "default": False},
-            "reload": {"type": "list", "elements": "dict", "options": RELOAD_SPEC, "default": []},
-            "ahead": {
-                "type": "dict",
-                "options": {
-                    "services": {"type": "list", "elements": "str", "required": True},
-                    "remove_orphans": {"type": "bool", "default": False},
-                    "reload": {"type": "list", "elements": "dict", "options": RELOAD_SPEC, "default": []},
-                },
-            },
-        },
-        supports_check_mode=True,
-    )
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     params = module.params
     _lock.step_until_exit(module, params["project_dir"], f"start {', '.join(params['services'])}")
-    if unknown_yet(module):
-        wishes = [params, params["ahead"] or {"services": []}]
-        steps, ahead = [
-            [_up.Step(service, "create", "nothing is deployed yet") for service in wish["services"]] for wish in wishes
-        ]
-    else:
-        files = _up.compose_files(params["project_dir"])
-        engine = _up.Engine(module.run_command, params["project_dir"], files, params["project"], params["definitions"])
-        try:
-            steps, ahead = converge(module, engine)
-        except _up.UpError as error:
-            module.fail_json(msg=str(error))
-    module.exit_json(
-        changed=bool(steps),
-        steps=[vars(step) for step in steps],
-        changed_services=sorted({step.service for step in steps}),
-        diff={"before": "", "after": "".join(f"{s.service}: {s.action} ({s.reason})\n" for s in steps)},
-        **({"ahead": [vars(step) for step in ahead]} if params["ahead"] else {}),
-    )
+    task = _bring_up.BringUp(module, params)
+    try:
+        task.decide()
+        task.act()
+    except _up.UpError as error:
+        module.fail_json(msg=str(error))
+    result = task.result()
+    module.exit_json(changed=bool(result["steps"]), diff={"before": "", "after": task.text()}, **result)
 
 
 if __name__ == "__main__":

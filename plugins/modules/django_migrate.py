@@ -147,6 +147,7 @@ from typing import TYPE_CHECKING, Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.barehost.django.plugins.module_utils import (
+    _dry,
     _files,
     _lock,
     _migrate,
@@ -248,25 +249,48 @@ def main() -> None:
     _lock.step_until_exit(module, module.params["project_dir"], "migrations")
     project = _oneshot.Project.from_params(module.params)
     if module.check_mode:
-        reason = _oneshot.why_unknown(module, project)
-        if reason is not None:
-            exit_unknown(module, reason)
+        check(module)
     _oneshot.need_docker(module)
     _oneshot.wait_for_others(module, project, [_migrate.APPLYING], module.params["timeout"])
-    apply = not module.check_mode
     try:
         record = Record(module, project)
     except (OSError, ValueError) as error:
         module.fail_json(msg=f"nothing was applied, as the record of the release cannot be written: {error}")
-    answer = _migrate.ask(module, project, apply=apply, lock_wait=module.params["lock_wait_timeout"])
-    result = _migrate.result_of(answer)
+    answer = _migrate.ask(module, project, apply=True, lock_wait=module.params["lock_wait_timeout"])
     record.finish(answer)
+    leave(module, answer, apply=True)
+
+
+def leave(module: AnsibleModule, answer: _oneshot.Answer, *, apply: bool) -> None:
+    """End as the answer says."""
+    result = _migrate.result_of(answer)
     if answer.first("done") is None:
-        if module.check_mode and _migrate.unreachable_yet(answer):
-            exit_unknown(module, _migrate.NO_DATABASE)
         message = _migrate.failure(answer, result, module.params, apply=apply)
         module.fail_json(msg=message, detail=_oneshot.detail(answer), **result)
     module.exit_json(**result, **outcome(result, apply=apply))
+
+
+def check(module: AnsibleModule) -> None:
+    """End a dry run: with the plan that the caller has, or with what the release that serves says."""
+    plan = module.params["plan"]
+    if plan:
+        result = {
+            **_migrate.result_of(_oneshot.Answer(0)),
+            "plan": plan,
+            "kinds": _migrations.kinds(plan),
+            "plan_known": True,
+        }
+        if module.params["serving"] and not module.params["allow_destructive"] and result["kinds"]["destructive"]:
+            module.fail_json(msg=_migrations.refusal(plan), **result)
+        module.exit_json(**result, **outcome(result, apply=False))
+    try:
+        answer = _migrate.ask_dry(_dry.Question(module, module.params["release_id"]), module.params)
+    except _dry.UnknownYetError as error:
+        exit_unknown(module, str(error))
+        return
+    if _migrate.unreachable_yet(answer):
+        exit_unknown(module, _migrate.NO_DATABASE)
+    leave(module, answer, apply=False)
 
 
 if __name__ == "__main__":

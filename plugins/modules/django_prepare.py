@@ -27,11 +27,14 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     description:
-      - Reports a change where the files were not collected yet; which ones there will be is not known before.
-      - Plans where the host can be asked, and says so where it cannot be yet.
+      - Starts no container, and asks the one that serves. Where O(release_id) is another release, it is asked through its
+        O(source), which is in the memory of that container for as long, with the packages of the release that serves.
+      - Says so where nothing can be asked yet, as on a bare host, or for a release that is built from git or pulled.
     support: full
   diff_mode:
-    description: Shows the files that the release adds, removes and changes in comparison with the current one.
+    description: >-
+      Shows the files that the release adds, removes and changes in comparison with the current one; in check mode by the names
+      that they have in the source.
     support: full
   idempotent:
     description: A release whose files are there is not collected again.
@@ -41,6 +44,16 @@ options:
     description: Id of the release.
     type: str
     required: true
+  source:
+    description: Folder on the controller with the release's source, for a dry run; without it only the serving release can be asked.
+    type: path
+  dockerfile:
+    description: Path of the Dockerfile below O(source).
+    type: str
+    default: Dockerfile
+  context:
+    description: Archive of O(source) on the host. Set by the action plugin; not for playbooks.
+    type: path
   collect:
     description: Whether the app has static files.
     type: bool
@@ -166,6 +179,7 @@ from typing import TYPE_CHECKING, Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.barehost.django.plugins.module_utils import (
     _collect,
+    _dry,
     _lock,
     _migrate,
     _migrations,
@@ -182,6 +196,7 @@ ARGUMENTS: dict[str, Any] = {
     **_oneshot.ARGUMENTS,
     **_lock.ARGUMENTS,
     **_migrate.ARGUMENTS,
+    **_dry.ARGUMENTS,
     "release_id": {"type": "str", "required": True},
     "collect": {"type": "bool", "default": True},
     "static_root": {"type": "str", "default": "/app/staticfiles"},
@@ -190,30 +205,31 @@ ARGUMENTS: dict[str, Any] = {
 }
 
 
-def static_files(module: AnsibleModule, request: _collect.Request) -> dict[str, Any]:
+def static_files(module: AnsibleModule, request: _collect.Request, question: _dry.Question | None) -> dict[str, Any]:
     """Collect where that is wanted and was not done yet."""
     if not module.params["collect"]:
         return {}
     if request.dest.is_dir():
         return {"static": _collect.there(request)}
-    return {"static": _collect.predicted(request) if module.check_mode else _collect.collect(module, request)}
+    return {"static": _collect.predicted(request, question) if module.check_mode else _collect.collect(module, request)}
 
 
-def plan(module: AnsibleModule) -> dict[str, Any]:
+def plan(module: AnsibleModule, question: _dry.Question | None) -> dict[str, Any]:
     """Ask for the plan."""
-    project = _oneshot.Project.from_params(module.params)
-    if module.check_mode:
-        reason = _oneshot.why_unknown(module, project)
-        if reason is not None:
-            return {"plan_known": False, "unknown_because": reason}
     asked = _release.now()
-    answer = _migrate.ask(module, project, apply=False)
+    if question:
+        try:
+            answer = _migrate.ask_dry(question, module.params)
+        except _dry.UnknownYetError as error:
+            return {"plan_known": False, "unknown_because": str(error)}
+    else:
+        answer = _migrate.ask(module, _oneshot.Project.from_params(module.params), apply=False)
     found = _migrate.result_of(answer)
     result: dict[str, Any] = {
         key: found[key] for key in ("plan", "kinds", "heads", "unknown", "plan_known") if key in found
     }
     if answer.first("done") is None:
-        if module.check_mode and _migrate.unreachable_yet(answer):
+        if question and _migrate.unreachable_yet(answer):
             return {"plan_known": False, "unknown_because": _migrate.NO_DATABASE}
         message = _migrate.failure(answer, found, module.params, apply=False)
         raise _oneshot.ProgramError(message, answer, **result)
@@ -280,6 +296,16 @@ def wait(module: AnsibleModule) -> None:
     _oneshot.wait_for_others(module, project, [_migrate.APPLYING, _collect.COLLECTING], module.params["timeout"])
 
 
+def question_of(module: AnsibleModule) -> tuple[_dry.Question | None, dict[str, Any]]:
+    """Return what a dry run asks; where it can ask nothing, what is to be said of the plan."""
+    if not module.check_mode:
+        return None, {}
+    try:
+        return _dry.Question(module, module.params["release_id"]), {}
+    except _dry.UnknownYetError as error:
+        return None, {"plan_known": False, "unknown_because": str(error)}
+
+
 def main() -> None:
     """Do both at the same time."""
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
@@ -293,9 +319,10 @@ def main() -> None:
         module.fail_json(msg=problem)
     path = _release.record_path(module.params["project_dir"], request.release_id)
     wait(module)
+    question, result = question_of(module)
     with ThreadPoolExecutor() as pool:
-        tries = [pool.submit(plan, module), pool.submit(static_files, module, request)]
-    result: dict[str, Any] = {}
+        tries = [] if result else [pool.submit(plan, module, question)]
+        tries.append(pool.submit(static_files, module, request, question))
     try:
         for done in tries:
             result.update(done.result())

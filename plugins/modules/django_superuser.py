@@ -99,7 +99,7 @@ detail:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.barehost.django.plugins.module_utils import _lock, _oneshot, _program_superuser
+from ansible_collections.barehost.django.plugins.module_utils import _dry, _lock, _oneshot, _program_superuser
 
 ARGUMENTS: dict[str, Any] = {
     **_oneshot.ARGUMENTS,
@@ -158,6 +158,17 @@ def exit_unknown(module: AnsibleModule, reason: str) -> None:
     )
 
 
+def question_of(module: AnsibleModule) -> _dry.Question | None:
+    """Return what a dry run asks the release that serves; end it where it can ask nothing."""
+    if not module.check_mode:
+        return None
+    try:
+        return _dry.Question(module, "")
+    except _dry.UnknownYetError as error:
+        exit_unknown(module, str(error))
+        return None
+
+
 def main() -> None:
     """Converge one user."""
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
@@ -167,10 +178,7 @@ def main() -> None:
     for name in ("username", "password"):
         if not params[name]:
             module.fail_json(msg=f"{name} is empty: give the superuser one")
-    if module.check_mode:
-        reason = _oneshot.why_unknown(module, project)
-        if reason is not None:
-            exit_unknown(module, reason)
+    question = question_of(module)
     _oneshot.need_docker(module)
     container = _oneshot.container_name("superuser") if params["container"] == "oneshot" else None
     argv = _oneshot.exec_cmd(project) if container is None else _oneshot.oneshot_cmd(project, container)
@@ -181,7 +189,12 @@ def main() -> None:
         "apply": not module.check_mode,
     }
     seconds = params["timeout"]
-    answer = _oneshot.run_program(module, argv, _program_superuser, parameters, seconds=seconds, container=container)
+    if question:
+        answer = question.ask(_program_superuser, seconds, **parameters)
+    else:
+        answer = _oneshot.run_program(
+            module, argv, _program_superuser, parameters, seconds=seconds, container=container
+        )
     done = answer.first("done")
     if done is None:
         if module.check_mode and (reason := not_yet(answer)):

@@ -16,6 +16,8 @@ description:
   - The release id follows from the content - the hash of the folder that the caller gives, the commit and the build inputs, or
     the id of the ready image - so the same content is never built or pulled twice.
   - Whatever its origin, the image is C(<repository>:<release id>) on the host afterwards.
+  - At the same time brings up the services in O(beside), which the release needs and which do not depend on its image. Those
+    that somebody may be using already are touched only once the image is there.
   - Writes C(releases/<id>.yaml), the Compose file that puts the image into the application's services.
 extends_documentation_fragment:
   - barehost.django.lock
@@ -124,6 +126,11 @@ options:
     description: Labels of an image that is built; those of the release and its revision are added.
     type: dict
     default: {}
+  beside:
+    description:
+      - Services that have to be up when the module ends, as M(barehost.django.compose_up) takes them - C(project), C(services),
+        C(definitions), C(timeout), C(remove_orphans), C(reload), C(ahead); none without it.
+    type: dict
   context:
     description: Archive of the build context on the host. Set by the action plugin; not for playbooks.
     type: path
@@ -194,6 +201,10 @@ seconds:
   description: What the build or pull took.
   type: float
   returned: when built
+beside:
+  description: What was done to the services of O(beside), or would be; as M(barehost.django.compose_up) returns it.
+  type: dict
+  returned: where O(beside) is given
 msg:
   description: What was done or found, in one line.
   type: str
@@ -201,11 +212,13 @@ msg:
 """
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.barehost.django.plugins.module_utils import (
+    _bring_up,
     _build,
     _git,
     _litter,
@@ -214,6 +227,7 @@ from ansible_collections.barehost.django.plugins.module_utils import (
     _origin,
     _prune,
     _release,
+    _up,
 )
 
 if TYPE_CHECKING:
@@ -258,6 +272,7 @@ def main() -> None:
             "build_secrets": {"type": "dict", "default": {}, "no_log": True},
             "labels": {"type": "dict", "default": {}},
             "timeout": {"type": "int", "default": 3600},
+            "beside": {"type": "dict"},
             "context": {"type": "path"},
             "pushed": {"type": "bool", "default": False},
             "revision": {"type": "str", "default": ""},
@@ -276,12 +291,37 @@ def main() -> None:
         module.warn(f"removing what killed runs left: {problem}")
     try:
         with _litter.work_folder(root, module.tmpdir) as tmpdir:
-            outcome = _origin.Origin(runner(module), module.params, tmpdir, there, check=module.check_mode).find()
-    except (_build.ImageError, _git.GitError) as error:
+            origin = _origin.Origin(runner(module), module.params, tmpdir, there, check=module.check_mode)
+            outcome, task = find_beside(module, origin)
+    except (_build.ImageError, _git.GitError, _up.UpError) as error:
         module.fail_json(msg=str(error))
     if outcome.needs:
         module.exit_json(changed=False, needs=outcome.needs)
-    finish(module, outcome, round(time.monotonic() - started, 1))
+    finish(module, outcome, task, round(time.monotonic() - started, 1))
+
+
+def find_beside(module: AnsibleModule, origin: _origin.Origin) -> tuple[_origin.Outcome, _bring_up.BringUp | None]:
+    """Have the image, and the services beside it: at the same time where nobody uses these yet, otherwise afterwards."""
+    if module.params["beside"] is None:
+        return origin.find(), None
+    try:
+        task = _bring_up.BringUp.beside(module, module.params["beside"])
+    except ValueError as error:
+        module.fail_json(msg=f"beside: {error}")
+    if origin.asks_first:
+        outcome = origin.find()
+        if not outcome.needs:
+            task.decide()
+            task.act()
+    elif task.decide().only_new:
+        with ThreadPoolExecutor(1) as pool:
+            up = pool.submit(task.act)
+            outcome = origin.find()
+        up.result()
+    else:
+        outcome = origin.find()
+        task.act()
+    return outcome, task
 
 
 def runner(module: AnsibleModule) -> _git.Runner:
@@ -312,7 +352,7 @@ def make_room(module: AnsibleModule) -> None:
         module.warn(f"pruning earlier releases: {problem}")
 
 
-def finish(module: AnsibleModule, outcome: _origin.Outcome, seconds: float) -> None:
+def finish(module: AnsibleModule, outcome: _origin.Outcome, task: _bring_up.BringUp | None, seconds: float) -> None:
     """Write the candidate file and report."""
     params = module.params
     candidate = _release.candidate_path(params["project_dir"], outcome.release_id)
@@ -336,7 +376,12 @@ def finish(module: AnsibleModule, outcome: _origin.Outcome, seconds: float) -> N
     if outcome.action and not module.check_mode:
         result["seconds"] = seconds
     after = f"image {outcome.image}: {outcome.action}\n" if outcome.action else ""
-    module.exit_json(changed=bool(outcome.action or stale), diff={"before": "", "after": after}, **result)
+    changed = bool(outcome.action or stale)
+    if task:
+        result["beside"] = task.result()
+        changed = changed or bool(result["beside"]["steps"])
+        after += task.text()
+    module.exit_json(changed=changed, diff={"before": "", "after": after}, **result)
 
 
 if __name__ == "__main__":

@@ -139,6 +139,10 @@ steps:
   type: list
   elements: dict
   returned: always
+routes:
+  description: Whether the service in front got another route, with which it loads all its other files, or would get one.
+  type: bool
+  returned: success
 seconds:
   description: What each step of the switch took.
   type: dict
@@ -228,6 +232,10 @@ def fail(job: Job, error: _switch.SwitchError) -> None:
     )
 
 
+# What gives a service other containers.
+REPLACES = frozenset({"create", "recreate"})
+
+
 def stands(job: Job, *, switched: bool = False) -> dict[str, Any]:
     """Return what serves, and what there is to go back to."""
     return {
@@ -283,6 +291,12 @@ def main() -> None:
         module.fail_json(msg=str(error), **(stands(job) if job else {}))
 
 
+def routes(job: Job, steps: list[_up.Step], stale: list[str]) -> bool:
+    """Whether the edge gets another route, with which it loads all its other files too."""
+    routed = {service.name for service in job.services if service.routed}
+    return "route" in stale or any(step.service in routed and step.action in REPLACES for step in steps)
+
+
 def exit_with(job: Job, steps: list[_up.Step], stale: list[str], more: dict[str, Any]) -> None:
     """Return the result."""
     changed = bool(steps or stale)
@@ -295,6 +309,7 @@ def exit_with(job: Job, steps: list[_up.Step], stale: list[str], more: dict[str,
             "before": f"release: {job.serving or 'none'}\n" if changed else "",
             "after": "".join([f"release: {job.release_id}\n", *lines]) if changed else "",
         },
+        routes=routes(job, steps, stale),
         **stands(job, switched=changed and not job.module.check_mode),
         **more,
     )

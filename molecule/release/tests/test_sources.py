@@ -23,7 +23,7 @@ from tests import playbooks
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-IMAGE_TASK = "Have the image of the release on the host"
+IMAGE_TASK = "Have the image of the release on the host, and the data services up and healthy"
 CERTIFICATE = "/usr/local/share/ca-certificates/barehost-sources.crt"
 CLONE = "/home/deploy/shop.git"
 # Where a program of root or of the user who logs in might leave something.

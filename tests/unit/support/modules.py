@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
 Reply = tuple[int, str, str]
+# The container that serves, and its release.
+CONTAINER, SERVING = "0a1b2c", "3f9a0c1b2d4e"
+# What a dry run may say to no engine.
+CHANGES = {"run", "up", "create", "rm", "stop"}
 
 
 @dataclass
@@ -70,12 +74,24 @@ def recorded(name: str) -> Reply:
     return record["code"], record["out"], record["err"]
 
 
-def stack_runs(engine: Engine) -> Engine:
-    """Let everything be there that check mode looks for."""
-    config = json.dumps({"services": {"web": {"image": "shop/app:1"}}})
-    engine.on("ps", "--quiet", reply=(0, "0a1b2c\n", ""))
-    engine.on("config", "--format", reply=(0, config, ""))
-    return engine.on("image", "inspect", "shop/app:1", reply=(0, "sha256:1\n", ""))
+def stack_runs(engine: Engine, release: str = SERVING) -> Engine:
+    """Let a container of a release serve, which a dry run asks."""
+    return engine.on("ps", "{{.ID}} {{.Image}}", reply=(0, f"{CONTAINER} shop/app:{release}\n", ""))
+
+
+def sent(call: Call) -> dict[str, Any]:
+    """Return the parameters that travelled with a program."""
+    last = (call.data or "").splitlines()[-1]
+    parameters = json.loads(json.loads(last.removeprefix("main(json.loads(").removesuffix("))")))
+    assert isinstance(parameters, dict)
+    return parameters
+
+
+def assert_only_asked(engine: Engine) -> None:
+    """Make sure that an app was only asked: nothing but which containers run, and questions inside one of them."""
+    for call in engine.calls:
+        argv = call.argv[3:] if call.argv[0] == "/usr/bin/timeout" else call.argv
+        assert argv[:2] in (["docker", "ps"], ["docker", "exec"]), argv
 
 
 @contextlib.contextmanager
@@ -98,14 +114,19 @@ def run(
 ) -> dict[str, Any]:
     """Run a module; return the result that it prints, as Ansible would read it."""
     out = io.StringIO()
+    engine = engine or Engine()
     parameters = {**args, "_ansible_check_mode": check, "_ansible_diff": True}
     with (
-        _hosted(engine or Engine()),
+        _hosted(engine),
         patch_module_args(parameters),
         contextlib.redirect_stdout(out),
         contextlib.suppress(SystemExit),
     ):
         main()
+    if check:
+        assert [call.argv for call in engine.calls if CHANGES & set(call.argv)] == []
+    if check and "django_" in main.__module__:
+        assert_only_asked(engine)
     result = json.loads(out.getvalue())
     assert isinstance(result, dict)
     return result

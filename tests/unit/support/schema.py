@@ -84,7 +84,8 @@ class Host:
             code, events = self.events(self.images[release], json.loads(json.loads(text)))
             return code, "".join(f"\nbarehost-recorded:{json.dumps(event)}\n" for event in events), ""
 
-        return Engine().on("run", reply=reply).on("rm", reply=(0, "", "")).on("image", "inspect", reply=(0, "[]", ""))
+        engine = Engine().on("run", reply=reply).on("exec", "--interactive", reply=reply)
+        return engine.on("rm", reply=(0, "", "")).on("image", "inspect", reply=(0, "[]", ""))
 
     def module(self, main: Any, release: str, engine: Engine | None = None, **args: Any) -> dict[str, Any]:
         """Run a module for a release."""

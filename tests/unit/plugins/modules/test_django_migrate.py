@@ -5,28 +5,22 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from unittest import mock
 
 import pytest
 from ansible.module_utils import basic
 from ansible_collections.barehost.django.plugins.module_utils import _oneshot
 from ansible_collections.barehost.django.plugins.modules import django_migrate
-from support.modules import Call, Engine, recorded, run, stack_runs
+from support.modules import CONTAINER, SERVING, Engine, recorded, run, sent, stack_runs
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 ARGS = {"project_dir": "/opt/shop", "settings_module": "shop.settings", "python": "python3"}
 RUN = ("run", "--rm")
-
-
-def sent(call: Call) -> dict[str, Any]:
-    """Return the parameters that travelled with the program."""
-    last = (call.data or "").splitlines()[-1]
-    parameters = json.loads(json.loads(last.removeprefix("main(json.loads(").removesuffix("))")))
-    assert isinstance(parameters, dict)
-    return parameters
+# How a dry run asks.
+EXEC = ("docker", "exec")
 
 
 def test_applies(tmp_path: Path) -> None:
@@ -69,17 +63,37 @@ def test_schema_ahead_of_the_image() -> None:
 
 
 def test_check_shows_the_plan() -> None:
-    engine = stack_runs(Engine()).on(*RUN, reply=recorded("migrate_plan"))
-    result = run(django_migrate.main, ARGS, engine, check=True)
+    engine = stack_runs(Engine()).on(*EXEC, reply=recorded("migrate_plan"))
+    result = run(django_migrate.main, {**ARGS, "timeout": 77}, engine, check=True)
     assert (result["changed"], result["applied"], result["plan_known"]) == (True, [], True)
     assert result["msg"] == "19 migrations would be applied"
     assert result["diff"]["after"].startswith("contenttypes.0001_initial\n  - Create model ContentType (additive)\n")
-    assert sent(engine.calls[-1])["apply"] is False
+    [call] = engine.work
+    assert call.argv[:3] == ["/usr/bin/timeout", "--kill-after=10", "77"]
+    assert call.argv[3:] == ["docker", "exec", "--interactive", CONTAINER, "python3", "-"]
+    assert sent(call)["settings_module"] == "shop.settings"
+    assert (sent(call)["apply"], "source" in sent(call)) == (False, False)
+
+
+def test_check_says_nothing_is_missing() -> None:
+    engine = stack_runs(Engine()).on(*EXEC, reply=recorded("migrate_nothing"))
+    result = run(django_migrate.main, {**ARGS, "release_id": SERVING}, engine, check=True)
+    assert (result["changed"], result["plan"], result["msg"]) == (False, [], "the schema is up to date")
+
+
+def test_check_with_a_plan_asks_nobody() -> None:
+    asked = run(django_migrate.main, ARGS, stack_runs(Engine()).on(*EXEC, reply=recorded("migrate_plan")), check=True)
+    engine = Engine(missing=("docker",))
+    told = run(django_migrate.main, {**ARGS, "release_id": "abc", "plan": asked["plan"]}, engine, check=True)
+    assert engine.calls == []
+    assert (told["applied"], told["failed_migration"], told["plan_known"]) == ([], None, True)
+    same = ("changed", "msg", "plan", "kinds", "diff")
+    assert {key: told[key] for key in same} == {key: asked[key] for key in same}
 
 
 @pytest.mark.parametrize("check", [False, True])
 def test_what_the_serving_release_cannot_bear_is_refused(*, check: bool) -> None:
-    engine = stack_runs(Engine()).on(*RUN, reply=recorded("migrate_refused"))
+    engine = stack_runs(Engine()).on(*(EXEC if check else RUN), reply=recorded("migrate_refused"))
     result = run(django_migrate.main, {**ARGS, "serving": True}, engine, check=check)
     assert result["failed"] is True
     assert result["msg"] == (
@@ -160,23 +174,17 @@ def test_the_container_is_removed_when_time_is_up() -> None:
     assert engine.work[1].argv == ["docker", "rm", "--force", name]
 
 
-def unbuilt(*, ps: tuple[int, str, str] = (0, "0a\n", ""), config: str = "{}", image: int = 0) -> Engine:
-    engine = Engine().on("ps", reply=ps).on("config", reply=(0, config, ""))
-    return engine.on("image", "inspect", reply=(image, "", "No such image"))
+def lists(code: int, out: str, err: str = "") -> Engine:
+    return Engine().on("ps", "{{.ID}} {{.Image}}", reply=(code, out, err))
 
 
 @pytest.mark.parametrize(
     ("engine", "reason"),
     [
         (Engine(missing=("docker",)), "Docker is not installed yet"),
-        (unbuilt(ps=(1, "", "Cannot connect to the Docker daemon")), "no container of the stack runs yet"),
-        (unbuilt(ps=(0, "", "")), "no container of the stack runs yet"),
-        (unbuilt(config='{"services": {}}'), "the Compose files have no service web yet"),
-        (
-            unbuilt(config='{"services": {"web": {"image": "shop/app:2"}}}', image=1),
-            "the image shop/app:2 is not built yet",
-        ),
-        (stack_runs(Engine()).on(*RUN, reply=recorded("no_database")), "the database does not answer yet"),
+        (lists(1, "", "Cannot connect to the Docker daemon"), "no container of the service web runs"),
+        (lists(0, ""), "no container of the service web runs"),
+        (stack_runs(Engine()).on(*EXEC, reply=recorded("no_database")), "the database does not answer yet"),
     ],
 )
 def test_check_on_a_host_that_cannot_be_asked(engine: Engine, reason: str) -> None:
@@ -187,15 +195,18 @@ def test_check_on_a_host_that_cannot_be_asked(engine: Engine, reason: str) -> No
     assert reason in result["diff"]["after"]
 
 
-def test_check_before_the_files_are_written(tmp_path: Path) -> None:
-    args = {**ARGS, "compose_files": [str(tmp_path / "compose.yaml")]}
-    result = run(django_migrate.main, args, Engine(), check=True)
-    assert result["msg"] == f"the plan cannot be known yet: {tmp_path}/compose.yaml is not written yet"
+def test_check_of_a_release_that_does_not_serve_yet() -> None:
+    engine = stack_runs(Engine())
+    result = run(django_migrate.main, {**ARGS, "release_id": "abc"}, engine, check=True)
+    assert (result["changed"], result["plan_known"], engine.work) == (True, False, [])
+    assert result["msg"].startswith("the plan cannot be known yet: release abc does not serve, and its source is not")
 
 
 def test_a_broken_app_is_an_error_in_check_mode_too() -> None:
-    engine = stack_runs(Engine()).on(*RUN, reply=recorded("no_settings"))
-    assert run(django_migrate.main, ARGS, engine, check=True)["failed"] is True
+    engine = stack_runs(Engine()).on(*EXEC, reply=recorded("no_settings"))
+    result = run(django_migrate.main, ARGS, engine, check=True)
+    assert result["failed"] is True
+    assert result["msg"].startswith("migrating failed: the app does not start with these settings: ModuleNotFoundError")
 
 
 def test_no_docker_in_a_real_run() -> None:
@@ -203,16 +214,22 @@ def test_no_docker_in_a_real_run() -> None:
     assert result["msg"] == "docker is not installed on this host: run the bootstrap playbook first"
 
 
-@pytest.mark.parametrize("check", [False, True])
-def test_a_container_that_still_migrates_is_waited_for(*, check: bool) -> None:
-    engine = stack_runs(Engine(left_behind=["barehost-migrate-1 (Up 5 minutes)\n"])).on(
-        *RUN, reply=recorded("migrate_apply")
-    )
+def test_a_container_that_still_migrates_is_waited_for() -> None:
+    engine = Engine(left_behind=["barehost-migrate-1 (Up 5 minutes)\n"]).on(*RUN, reply=recorded("migrate_apply"))
     with mock.patch.object(_oneshot.time, "sleep") as sleep, mock.patch.object(basic.AnsibleModule, "warn") as warn:
-        result = run(django_migrate.main, ARGS, engine, check=check)
+        result = run(django_migrate.main, ARGS, engine)
     assert "failed" not in result
-    assert sleep.called is not check
+    assert sleep.called
     assert "barehost-migrate-1 (Up 5 minutes) of an earlier run" in warn.call_args.args[0]
+
+
+def test_check_does_not_wait_for_a_container_that_still_migrates() -> None:
+    engine = stack_runs(Engine(left_behind=["barehost-migrate-1 (Up 5 minutes)\n"])).on(
+        *EXEC, reply=recorded("migrate_plan")
+    )
+    with mock.patch.object(_oneshot.time, "sleep") as sleep:
+        result = run(django_migrate.main, ARGS, engine, check=True)
+    assert ("failed" in result, sleep.called) == (False, False)
 
 
 def test_nothing_is_applied_beside_a_container_that_does_not_end() -> None:
@@ -236,6 +253,7 @@ def test_a_record_without_a_plan_asks_for_one_first(tmp_path: Path) -> None:
 
 
 def test_a_dry_run_writes_no_record(tmp_path: Path) -> None:
-    engine = stack_runs(Engine()).on(*RUN, reply=recorded("migrate_plan"))
-    run(django_migrate.main, {**ARGS, "project_dir": str(tmp_path), "release_id": "abc"}, engine, check=True)
+    engine = stack_runs(Engine(), "abc").on(*EXEC, reply=recorded("migrate_plan"))
+    result = run(django_migrate.main, {**ARGS, "project_dir": str(tmp_path), "release_id": "abc"}, engine, check=True)
+    assert result["plan_known"] is True
     assert list(tmp_path.iterdir()) == []

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 import stat
 from pathlib import Path
@@ -14,7 +16,7 @@ from unittest import mock
 import pytest
 from ansible.module_utils import basic
 from ansible_collections.barehost.django.plugins.modules import django_prepare
-from support.modules import Engine, recorded, run, stack_runs
+from support.modules import SERVING, Engine, recorded, run, sent, stack_runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,6 +46,21 @@ def engine_of(static: Reply | Callable[[Call], Reply] | None, plan: str = "migra
     if static is not None:
         engine.on("run", "-v", reply=static)
     return engine.on("run", reply=recorded(plan))
+
+
+def asked(plan: str, release: str = "rel1", files: Callable[[Call], dict[str, str]] | None = None) -> Engine:
+    """Return an engine in which a release serves, and answers a dry run."""
+
+    def reply(call: Call) -> Reply:
+        # An app that does not start, starts for neither of the two.
+        if "def files_of" not in (call.data or "") or plan == "no_settings":
+            return recorded(plan)
+        # An app without such files, as Django says it.
+        failed = {"event": "failed", "stage": "list", "error": "LookupError", "message": "m", "trace": ""}
+        event = failed if files is None else {"event": "files", "files": files(call)}
+        return 0, f"\nbarehost-recorded:{json.dumps(event)}\n", ""
+
+    return stack_runs(Engine(), release).on("docker", "exec", reply=reply)
 
 
 def args(tmp_path: Path, release: str = "rel1") -> dict[str, object]:
@@ -77,7 +94,7 @@ def test_a_release_that_is_there_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "static" / "rel1").mkdir(parents=True)
     (tmp_path / "static" / "rel1" / "a").write_text("abc")
     for check in (False, True):
-        engine = stack_runs(Engine()).on("run", reply=recorded("migrate_nothing"))
+        engine = asked("migrate_nothing") if check else engine_of(None)
         result = run(django_prepare.main, args(tmp_path), engine, check=check)
         assert (result["changed"], result["static"]["files"], result["static"]["bytes"]) == (False, 1, 3)
         assert result["msg"] == "1 static files are there; the schema is up to date"
@@ -160,9 +177,8 @@ def test_plans_and_applies_nothing(tmp_path: Path) -> None:
     assert result["heads"]["auth"] == "0012_alter_user_first_name_max_length"
     assert result["msg"] == "1 static files are there; 19 migrations to apply"
     assert "applied" not in result
-    asked = next(call.data or "" for call in engine.work if "-v" not in call.argv)
-    assert '\\"apply\\": false' in asked
-    assert '\\"refuse_destructive\\": true' in asked
+    parameters = next(sent(call) for call in engine.work if "-v" not in call.argv)
+    assert (parameters["apply"], parameters["refuse_destructive"]) == (False, True)
 
 
 def test_an_app_without_static_files(tmp_path: Path) -> None:
@@ -173,7 +189,7 @@ def test_an_app_without_static_files(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("check", [False, True])
 def test_what_the_serving_release_cannot_bear_is_refused(tmp_path: Path, *, check: bool) -> None:
-    engine = stack_runs(engine_of(collects({"a": "1"}), "migrate_refused"))
+    engine = asked("migrate_refused") if check else engine_of(collects({"a": "1"}), "migrate_refused")
     result = run(django_prepare.main, {**args(tmp_path), "serving": True}, engine, check=check)
     assert result["failed"] is True
     assert result["msg"].startswith("nothing was applied: the release that serves cannot live with optimization.0003_")
@@ -181,8 +197,7 @@ def test_what_the_serving_release_cannot_bear_is_refused(tmp_path: Path, *, chec
 
 
 def test_a_check_before_the_database_answers(tmp_path: Path) -> None:
-    engine = stack_runs(engine_of(None, "no_database"))
-    result = run(django_prepare.main, args(tmp_path), engine, check=True)
+    result = run(django_prepare.main, args(tmp_path), asked("no_database"), check=True)
     assert (result["changed"], result["plan_known"]) == (True, False)
     assert result["msg"].endswith("the plan cannot be known yet: the database does not answer yet")
 
@@ -235,7 +250,7 @@ def test_a_plan_is_in_nobodys_way(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("check", [False, True])
 def test_what_django_says_is_kept(tmp_path: Path, *, check: bool) -> None:
-    engine = stack_runs(engine_of(None, "migrate_unknown"))
+    engine = asked("migrate_unknown") if check else engine_of(None, "migrate_unknown")
     result = run(django_prepare.main, {**args(tmp_path), "collect": False}, engine, check=check)
     assert "answer" not in result
     file = tmp_path / "releases" / "rel1.json"
@@ -246,3 +261,66 @@ def test_what_django_says_is_kept(tmp_path: Path, *, check: bool) -> None:
 
 def test_an_id_that_is_no_file_name_is_refused(tmp_path: Path) -> None:
     assert run(django_prepare.main, args(tmp_path, "A" * 80))["msg"].startswith("release id 'AAA")
+
+
+def test_a_dry_run_says_what_another_release_would_change(tmp_path: Path) -> None:
+    context = tmp_path / "context.tar"
+    context.write_bytes(b"the source")
+    new, old = {"a.css": "1", "b.css": "2", "d.css": "4"}, {"a.css": "1", "b.css": "x", "c.css": "3"}
+    engine = asked("migrate_plan", SERVING, lambda call: new if "source" in sent(call) else old)
+    result = run(django_prepare.main, {**args(tmp_path), "context": str(context)}, engine, check=True)
+    assert (result["changed"], result["plan_known"], len(result["plan"])) == (True, True, 19)
+    assert result["kinds"] == {"additive": 23, "destructive": 0, "data": 1, "irreversible": 0}
+    static = result["static"]
+    assert (static["added"], static["removed"], static["differing"]) == (1, 1, 1)
+    assert result["diff"] == {
+        "before_header": f"{tmp_path}/static/current",
+        "after_header": f"{tmp_path}/static/rel1",
+        "before": "",
+        "after": "+ d.css\n- c.css\n~ b.css\n",
+    }
+    assert result["msg"] == "the static files would be collected; 19 migrations to apply"
+    with_source = [gzip.decompress(base64.b64decode(sent(call).get("source", ""))) for call in engine.work]
+    assert sorted(with_source) == [b"", b"the source", b"the source"]
+    assert [path.name for path in tmp_path.iterdir()] == ["context.tar"]
+
+
+def test_a_dry_run_of_the_release_that_serves_sends_no_source(tmp_path: Path) -> None:
+    engine = asked("migrate_nothing", files=lambda _call: {"a.css": "1"})
+    result = run(django_prepare.main, {**args(tmp_path), "context": "/nowhere"}, engine, check=True)
+    assert (result["changed"], result["diff"]["after"], result["plan"]) == (True, "", [])
+    assert not [call for call in engine.work if "source" in sent(call)]
+
+
+@pytest.mark.parametrize(
+    ("engine", "packed", "reason"),
+    [
+        (Engine().on("ps", reply=(0, "", "")), True, "no container of the service web runs"),
+        (
+            stack_runs(Engine()),
+            False,
+            "release rel1 does not serve, and its source is not on the controller or larger ",
+        ),
+        (
+            asked("no_settings", SERVING),
+            True,
+            "release rel1 does not serve, and its source does not start with the pack",
+        ),
+    ],
+)
+def test_a_dry_run_that_cannot_ask_says_why(tmp_path: Path, engine: Engine, reason: str, *, packed: bool) -> None:
+    context = tmp_path / "context.tar"
+    context.write_bytes(b"the source")
+    extra = {"context": str(context)} if packed else {}
+    result = run(django_prepare.main, {**args(tmp_path), **extra}, engine, check=True)
+    assert (result["changed"], result["plan_known"], "plan" in result) == (True, False, False)
+    assert result["msg"].startswith(f"the static files would be collected; the plan cannot be known yet: {reason}")
+    assert result["diff"]["after"] == f"{tmp_path}/static/rel1/ (which files cannot be known yet)\n"
+
+
+def test_a_dry_run_names_what_is_still_at_work_and_does_not_wait(tmp_path: Path) -> None:
+    engine = asked("migrate_nothing")
+    engine.left_behind = ["barehost-static-1 (Up 5 minutes)\n"]
+    with mock.patch.object(basic.AnsibleModule, "warn") as warn:
+        run(django_prepare.main, args(tmp_path), engine, check=True)
+    assert "barehost-static-1 (Up 5 minutes) of an earlier run is still at work: a real" in warn.call_args.args[0]

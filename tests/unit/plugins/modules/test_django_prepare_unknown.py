@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from ansible_collections.barehost.django.plugins.modules import django_prepare
-from support.modules import run, stack_runs
+from support.modules import run, sent, stack_runs
 from support.schema import Host
 
 if TYPE_CHECKING:
@@ -47,8 +47,13 @@ def test_an_older_image_over_a_destructive_schema_is_refused(host: Host) -> None
 
 def test_a_dry_run_refuses_it_too(host: Host) -> None:
     host.deploy("dropped", allow=True)
-    args = {"project_dir": str(host.root), "release_id": "first", "collect": False}
-    result = run(django_prepare.main, args, stack_runs(host.engine("first")), check=True)
+    source = host.root / "context.tar"
+    source.write_bytes(b"")
+    args = {"project_dir": str(host.root), "release_id": "first", "collect": False, "context": str(source)}
+    engine = stack_runs(host.engine("first"), "dropped")
+    result = run(django_prepare.main, args, engine, check=True)
+    assert "source" in sent(engine.work[0])
+    assert result["failed"] is True
     assert "these took something away: shop.0002_drop" in result["msg"]
 
 

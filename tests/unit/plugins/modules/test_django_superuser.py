@@ -5,14 +5,21 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 import pytest
 from ansible_collections.barehost.django.plugins.modules import django_superuser
-from support.modules import Engine, recorded, run, stack_runs
+from support.modules import CONTAINER, Engine, recorded, run, sent, stack_runs
+
+if TYPE_CHECKING:
+    from support.modules import Reply
 
 PASSWORD = "hunter2'\"\\$ñ"
 ARGS = {"project_dir": "/opt/shop", "username": "admin", "email": "admin@example.org", "password": PASSWORD}
 EXEC = ("exec", "-T")
+# How a dry run asks.
+DRY = ("exec", "--interactive")
+GONE = (1, "", "Error response from daemon: container 0a1b2c is not running\n")
 
 
 @pytest.mark.parametrize(
@@ -48,33 +55,42 @@ def test_in_a_container_of_its_own() -> None:
     assert "--name" in engine.calls[0].argv
 
 
-def test_check_writes_nothing() -> None:
-    engine = stack_runs(Engine()).on(*EXEC, reply=recorded("superuser_changed"))
-    result = run(django_superuser.main, ARGS, engine, check=True)
+@pytest.mark.parametrize("container", ["running", "oneshot"])
+def test_check_writes_nothing(container: str) -> None:
+    engine = stack_runs(Engine()).on(*DRY, reply=recorded("superuser_changed"))
+    result = run(django_superuser.main, {**ARGS, "container": container}, engine, check=True)
     assert result["msg"] == "superuser admin: would set email, password"
-    assert '\\"apply\\": false' in (engine.calls[-1].data or "")
     assert result["diff"]["after"] == "superuser admin\nemail: as it should be\npassword: as it should be\n"
+    [call] = engine.work
+    assert call.argv[3:] == ["docker", "exec", "--interactive", CONTAINER, "python", "-"]
+    assert (sent(call)["apply"], "source" in sent(call)) == (False, False)
 
 
 @pytest.mark.parametrize(
-    ("name", "reason"),
+    ("reply", "reason"),
     [
-        ("not_running", 'service "web" is not running'),
-        ("no_database", "the database does not answer yet"),
-        ("superuser_no_table", "the users' table is not there yet"),
+        (GONE, "Error response from daemon: container 0a1b2c is not running"),
+        (recorded("no_database"), "the database does not answer yet"),
+        (recorded("superuser_no_table"), "the users' table is not there yet"),
     ],
 )
-def test_check_on_a_host_that_is_being_built(name: str, reason: str) -> None:
-    engine = stack_runs(Engine()).on(*EXEC, reply=recorded(name))
-    result = run(django_superuser.main, ARGS, engine, check=True)
+def test_check_on_a_host_that_is_being_built(reply: Reply, reason: str) -> None:
+    result = run(django_superuser.main, ARGS, stack_runs(Engine()).on(*DRY, reply=reply), check=True)
     assert "failed" not in result
     assert (result["changed"], result["created"]) == (True, True)
     assert result["msg"] == f"superuser admin cannot be looked up yet: {reason}"
 
 
-def test_check_without_docker() -> None:
-    result = run(django_superuser.main, ARGS, Engine(missing=("docker",)), check=True)
-    assert result["msg"] == "superuser admin cannot be looked up yet: Docker is not installed yet"
+@pytest.mark.parametrize(
+    ("engine", "reason"),
+    [
+        (Engine(missing=("docker",)), "Docker is not installed yet"),
+        (Engine().on("ps", reply=(0, "", "")), "no container of the service web runs"),
+    ],
+)
+def test_check_on_a_host_that_cannot_be_asked(engine: Engine, reason: str) -> None:
+    result = run(django_superuser.main, ARGS, engine, check=True)
+    assert result["msg"] == f"superuser admin cannot be looked up yet: {reason}"
 
 
 @pytest.mark.parametrize(

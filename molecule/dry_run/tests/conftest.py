@@ -1,0 +1,122 @@
+# Copyright: (c) 2026, The barehost authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the truth table is made with: the host from outside, what it looks like, and runs of the playbooks."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+sys.path.insert(0, str(ROOT))
+
+from tests import playbooks  # noqa: E402 - below the root, which is not in the path before
+
+NAME = "dry-run"
+INVENTORY = ROOT / "molecule" / "dry_run" / "inventory"
+SOURCE = ROOT / ".state" / "dry_run" / "source"
+VARIABLES, TABLE = SOURCE.parent / "variables.json", SOURCE.parent / "table.txt"
+# The folder that Ansible works in is its own, and what Docker and systemd keep for themselves is seen in their answers.
+TREES = "/opt /etc /usr/local /root /home /srv /var/log/barehost /var/backups"
+FILES = (
+    f"find {TREES} -xdev -name .ansible -prune -o -type d -printf '%p %m %U %G\\n' -o -printf '%p %y %m %U %G %s %T@ %l\\n' "
+    "2> /dev/null | sort; "
+    f"find {TREES} -xdev -name .ansible -prune -o -type f -print0 2> /dev/null | sort -z | xargs -0r sha256sum"
+)
+# Commands that answer the same as long as nobody touches anything.
+ENGINE = {
+    "containers": "docker ps --all --no-trunc --format '{{.ID}} {{.Names}} {{.State}}'",
+    "images": "docker image ls --all --no-trunc --digests --format '{{.ID}} {{.Repository}} {{.Tag}} {{.Digest}}'",
+    "volumes": "docker volume ls --format '{{.Name}}'",
+    "networks": "docker network ls --no-trunc --format '{{.ID}} {{.Name}}'",
+    "build cache": "docker buildx du --format '{{.ID}}' 2> /dev/null || true",
+}
+PACKAGES = "dpkg-query --show; systemctl is-enabled docker 2> /dev/null; systemctl show docker --property MainPID"
+DATABASE = (
+    "docker exec app-mysql-1 sh -c 'MYSQL_PWD=$(cat /run/secrets/root_password) exec mysqldump --user=root "
+    "--no-tablespaces --skip-dump-date --single-transaction app' | grep -v '^-- '"
+)
+
+
+@dataclass(frozen=True)
+class Host:
+    """The test host as root sees it, looked at from outside."""
+
+    def run(self, command: str, *, check: bool = True) -> str:
+        """Run a shell command."""
+        argv = ["docker", "exec", f"barehost-{NAME}", "sh", "-c", command]
+        return subprocess.run(argv, capture_output=True, text=True, check=check).stdout.strip()
+
+    @property
+    def has_engine(self) -> bool:
+        """Whether Docker answers."""
+        return self.run("docker info --format ok 2> /dev/null", check=False) == "ok"
+
+    def now(self) -> str:
+        """Return the time as the engine takes it."""
+        return self.run("date +%s.%N")
+
+    def events(self, since: str) -> list[str]:
+        """Return what the engine did since then; questions to a container that runs are no deeds, and neither are its own."""
+        if not self.has_engine:
+            return []
+        text = self.run(f"docker events --since {since} --until {self.now()} --format '{{{{json .}}}}'")
+        found = [json.loads(line) for line in text.splitlines()]
+        said = [(item["Type"], item["Action"].partition(":")[0]) for item in found]
+        return [f"{kind} {action}" for kind, action in said if not action.startswith(("exec_", "health_status"))]
+
+    def look(self) -> dict[str, str]:
+        """Return all that a dry run must leave as it is."""
+        found = {"files": self.run(FILES, check=False), "packages": self.run(PACKAGES, check=False)}
+        if self.has_engine:
+            found |= {name: self.run(command) for name, command in ENGINE.items()}
+        if "app-mysql-1 running" in found.get("containers", ""):
+            found["database"] = self.run(DATABASE, check=False)
+        return found
+
+
+def differences(before: dict[str, str], after: dict[str, str]) -> list[str]:
+    """Say what differs between two looks, line by line."""
+    lines = []
+    for name in sorted(before.keys() | after.keys()):
+        old, new = (set(look.get(name, "").splitlines()) for look in (before, after))
+        lines += [f"{name}: - {line}" for line in sorted(old - new)] + [
+            f"{name}: + {line}" for line in sorted(new - old)
+        ]
+    return lines
+
+
+@dataclass
+class Inventory:
+    """The variables that are added to the inventory, from one row to the next."""
+
+    variables: dict[str, Any] = field(default_factory=dict)
+
+    def play(self, playbook: str, *options: str) -> playbooks.PlaybookRun:
+        """Run a playbook with them."""
+        VARIABLES.write_text(json.dumps({"django_source_path": str(SOURCE), **self.variables}), encoding="utf-8")
+        return playbooks.run(playbook, "-e", f"@{VARIABLES}", *options, inventory=INVENTORY, host=NAME)
+
+
+@pytest.fixture(scope="session")
+def machine() -> Host:
+    """Return the host."""
+    return Host()
+
+
+@pytest.fixture(scope="session")
+def inventory() -> Inventory:
+    """Return the inventory of the whole table, with a copy of the project beside it."""
+    shutil.rmtree(SOURCE.parent, ignore_errors=True)
+    shutil.copytree(ROOT / "app", SOURCE, ignore=shutil.ignore_patterns("__pycache__"))
+    # So that no two tables share an image.
+    (SOURCE / "settings" / "table.py").write_text(f'"""Made for the truth table at {time.time_ns()}."""\n')
+    return Inventory()

@@ -1,0 +1,151 @@
+# Copyright: (c) 2026, The barehost authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The rows of the truth table: what is done to a deployed host, or wanted of it, before a dry run and a real one.
+
+Variables and changes of the source stay for the rows that follow; what is done on the host is what the real run repairs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+STACK = "/opt/app"
+MIGRATION = '''"""Made for the truth table."""
+
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [("optimization", "{before}")]
+    operations = [{operation}]
+'''
+ADD_TABLE = 'migrations.CreateModel("Truth", [("id", models.BigAutoField(primary_key=True))])'
+ADD_NOTE = 'migrations.AddField("Truth", "note", models.TextField(null=True))'
+DROP_NOTE = 'migrations.RemoveField("Truth", "note")'
+CONTAINER = (
+    "docker ps --all --quiet --filter label=com.docker.compose.project=app --filter label=com.docker.compose.service="
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One mutation, and what is looked at."""
+
+    name: str
+    # Roles and modules that this row shows to be truthful: the real run has to change something through them.
+    covers: tuple[str, ...]
+    playbook: str = "deploy"
+    host: str = ""
+    variables: dict[str, Any] = field(default_factory=dict)
+    # Path in the source -> content that is appended.
+    source: dict[str, str] = field(default_factory=dict)
+    options: tuple[str, ...] = ()
+    # Both runs have to refuse it; its variables and its source do not stay.
+    refused: bool = False
+
+
+def of(service: str, verb: str) -> str:
+    """Return the command that does something to the containers of a service."""
+    return f"docker {verb} $({CONTAINER}{service})"
+
+
+def migration(name: str, before: str, operation: str) -> dict[str, str]:
+    """Return a migration of the sample project."""
+    path = f"optimization/migrations/{name}.py"
+    return {path: MIGRATION.replace("{before}", before).replace("{operation}", operation)}
+
+
+SERVICE = {"tier": "data", "image": "redis:8-alpine", "networks": ["backend"], "command": ["redis-server"]}
+SUPERUSER = {
+    "django_superuser_username": "truth",
+    "django_superuser_email": "truth@example.com",
+    "django_superuser_password": "not-for-production-1",
+}
+
+ROWS = (
+    # Variables.
+    Row("limit of Nginx", ("nginx", "stack", "config_tree", "compose_up"), variables={"nginx_client_max_body_mb": 26}),
+    Row("option of MySQL", ("mysql", "release_image"), variables={"mysql_config": {"max_allowed_packet": "32M"}}),
+    Row("memory of Redis", ("redis",), variables={"redis_maxmemory_mb": 80}),
+    Row("environment of the app", ("django", "release_switch"), variables={"django_env": {"TRUTH": "1"}}),
+    Row("processes of the worker", ("celery",), variables={"celery_worker_concurrency": 3}),
+    Row("threads of the web process", ("django",), variables={"django_web_threads": 3}),
+    Row("level of the log", ("django", "celery"), variables={"django_log_level": "WARNING"}),
+    Row("header of Nginx", ("nginx",), variables={"nginx_api_burst": 21}),
+    Row("no beat", ("celery", "compose_up"), variables={"celery_beat_enabled": False}),
+    Row("beat again", ("celery",), variables={"celery_beat_enabled": True}),
+    Row("two workers", ("celery",), variables={"celery_worker_replicas": 2}),
+    Row("one worker again", ("celery",), variables={"celery_worker_replicas": 1}),
+    # The host.
+    Row("edited file of Nginx", ("nginx",), host=f"sed -i 's/26m/27m/' {STACK}/nginx/site.conf"),
+    Row("edited settings", ("django",), host=f"echo 'X=1' >> {STACK}/.env"),
+    Row("removed file of Redis", ("redis",), host=f"rm {STACK}/redis/redis.conf"),
+    Row("mode of a file", ("stack",), host=f"chmod 666 {STACK}/compose.yaml"),
+    Row("mode of the directory", ("stack",), host=f"chmod 755 {STACK}"),
+    Row("owner of a secret", ("stack",), host=f"chown nobody {STACK}/.env"),
+    Row("stray file", ("stack",), host=f"touch {STACK}/nginx/stray.conf"),
+    Row("stopped worker", ("release_switch",), host=of("worker", "stop")),
+    Row("stopped Nginx", ("compose_up",), host=of("nginx", "stop")),
+    Row("stopped Redis", ("release_image",), host=of("redis", "stop")),
+    Row("stopped web", ("release_switch",), host=of("web", "stop")),
+    Row("removed beat", ("release_switch",), host=of("beat", "rm --force")),
+    Row(
+        "removed image", ("release_image",), host="docker image rm --force $(docker image ls --quiet app/app | head -1)"
+    ),
+    Row("lost password", ("stack_secrets",), host=f"rm {STACK}/secrets/mysql_password"),
+    Row("lost static files", ("django_prepare",), host=f"rm -r {STACK}/static/$(readlink {STACK}/static/current)"),
+    Row("damaged override", ("release_switch",), host=f"echo '{{' > {STACK}/compose.override.yaml"),
+    Row("stray container", ("compose_up",), variables={"stack_extra_services": {"stray": SERVICE}}),
+    Row("no stray container", ("compose_up",), variables={"stack_extra_services": {}}),
+    # The project.
+    Row("new release", ("release", "release_image", "release_switch"), source={"settings/table.py": "NUMBER = 1\n"}),
+    Row("new static file", ("django_prepare",), source={"optimization/static/table.css": "a { color: red }\n"}),
+    Row("changed static file", ("django_prepare",), source={"optimization/static/table.css": "b { color: blue }\n"}),
+    Row(
+        "new migration",
+        ("django_migrate", "mysql_dump"),
+        source=migration("0002_truth", "0001_initial", ADD_TABLE),
+    ),
+    Row("another migration", ("django_migrate",), source=migration("0003_note", "0002_truth", ADD_NOTE)),
+    Row(
+        "destructive migration",
+        (),
+        source=migration("0004_drop", "0003_note", DROP_NOTE),
+        refused=True,
+    ),
+    Row("build argument", ("release_image",), variables={"django_build_args": {"UNUSED": "2"}}),
+    # Accounts.
+    Row("superuser", ("django_superuser",), variables=SUPERUSER),
+    Row("address of the superuser", ("django_superuser",), variables={"django_superuser_email": "t@example.com"}),
+    Row(
+        "password of the superuser",
+        ("django_superuser",),
+        variables={"django_superuser_password": "not-for-production-2"},
+    ),
+    Row("changed password of the database", (), variables={"mysql_password": "anotherPassword1"}, refused=True),
+    # The engine.
+    Row("logs of the engine", ("docker_engine",), "site", variables={"docker_engine_log_max_files": 6}),
+    Row("edited daemon.json", ("docker_engine",), "site", host="echo '{}' > /etc/docker/daemon.json"),
+    Row("engine not enabled", ("docker_engine",), "site", host="systemctl disable docker docker.socket"),
+    # The other verbs.
+    Row("rollback", ("release_switch",), "rollback"),
+    Row(
+        "lock of a dead run",
+        ("deploy_lock",),
+        "unlock",
+        host=f"echo dead > {STACK}/lock/deploy.json",
+        options=("-e", "unlock_force=true"),
+    ),
+    Row("take down", ("stack",), "uninstall"),
+)
+# What changes nothing, whatever is wanted of it.
+LOOKS_ONLY = {
+    "preflight": "refuses, or lets go on",
+    "verify": "asks the site",
+    "http_probe": "asks the site",
+    "input_check": "reads variables",
+    "release_rollback": "reads records",
+    "stack_info": "reads the host",
+    "status_report": "prints what others have read",
+}

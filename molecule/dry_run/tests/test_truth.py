@@ -1,0 +1,159 @@
+# Copyright: (c) 2026, The barehost authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A dry run touches nothing, and says exactly what the run after it does. In the order of the rows: each begins where the last ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from conftest import SOURCE, TABLE, Host, Inventory, differences
+from rows import LOOKS_ONLY, ROWS, Row
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.playbooks import PlaybookRun
+
+# A dry run cannot call the package manager on a bare host, so another task speaks for it.
+SAME = {"Say what would be installed": "Install the packages"}
+BARE, SAME_AGAIN = "bare host", "nothing changed"
+SECRETS = ("not-for-production", "anotherPassword1")
+
+
+@dataclass(frozen=True)
+class Result:
+    """A line of the table."""
+
+    name: str
+    predicted: list[str]
+    real: list[str]
+    covered: frozenset[str]
+
+    @property
+    def true(self) -> bool:
+        """Whether the dry run told the truth."""
+        return self.predicted == self.real
+
+
+RESULTS: list[Result] = []
+
+
+def details(result: dict[str, Any]) -> list[str]:
+    """Return what a result says of single things: files, services, migrations, secrets, fields."""
+    beside = result.get("beside") or {}
+    steps = [*result.get("steps", []), *beside.get("steps", [])]
+    found = [f"{step['service']} {step['action']}" for step in steps]
+    found += [f"{item['path']} {item['action']}" for item in result.get("changes", []) if isinstance(item, dict)]
+    found += [str(item) for item in result.get("changes", []) if not isinstance(item, dict)]
+    found += [str(step["migration"]) for step in result.get("plan", [])]
+    found += [
+        str(result[name])
+        for name in ("action", "created")
+        if isinstance(result.get(name), (str, bool)) and result[name]
+    ]
+    found += [f"static {result['static']['changed']}"] if result.get("static") else []
+    return found
+
+
+def changes(run: PlaybookRun) -> list[str]:
+    """Return everything that a run has changed, or would; nothing where it refused."""
+    found = set()
+    for name, result in run.tasks.items():
+        if result.get("changed"):
+            task = SAME.get(name, name)
+            found |= {f"{task}: {detail}" for detail in details(result)} or {task}
+    return sorted(found)
+
+
+def covered(run: PlaybookRun) -> frozenset[str]:
+    """Return the modules, and the roles by their trees of files and their services, through which a run changed something."""
+    found = set()
+    for result in run.tasks.values():
+        if not result.get("changed"):
+            continue
+        found.add(str(result.get("action", "")).rpartition(".")[2])
+        found |= {str(item["service"]) for item in result.get("changes", []) if isinstance(item, dict)}
+    return frozenset(found)
+
+
+def prove(
+    name: str, machine: Host, inventory: Inventory, playbook: str, *options: str
+) -> tuple[PlaybookRun, PlaybookRun]:
+    """Run dry and look whether anything was touched, then run, and note both."""
+    before, since = machine.look(), machine.now()
+    dry = inventory.play(playbook, "--check", "--diff", *options)
+    assert machine.events(since) == []
+    assert differences(before, machine.look()) == []
+    assert [word for word in SECRETS if word in dry.output] == []
+    real = inventory.play(playbook, *options)
+    RESULTS.append(Result(name, changes(dry), changes(real), covered(real)))
+    # Also on the disk, for the one who does not want to wait for the last row.
+    TABLE.write_text("".join(f"{line}\n" for result in RESULTS for line in lines(result)), encoding="utf-8")
+    return dry, real
+
+
+def lines(result: Result) -> list[str]:
+    """Return what the table says of a row."""
+    said = f"{'true ' if result.true else 'FALSE'} {result.name}: {'; '.join(result.predicted) or 'nothing'}"
+    return [said] if result.true else [said, f"      really: {'; '.join(result.real) or 'nothing'}"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def table(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Print the table when all is done."""
+    yield
+    reporter = request.config.pluginmanager.getplugin("terminalreporter")
+    reporter.write_line("")
+    for result in RESULTS:
+        for line in lines(result):
+            reporter.write_line(line)
+
+
+def test_a_bare_host(machine: Host, inventory: Inventory) -> None:
+    dry, real = prove(BARE, machine, inventory, "site")
+    assert (dry.code, real.code) == (0, 0), dry.message + real.message
+    # Which migrations an image brings that is not built, and whose app does not run yet, nobody knows.
+    unknown = "Apply the migrations"
+    last = RESULTS[-1]
+    assert [line for line in last.predicted if not line.startswith(unknown)] == [
+        line for line in last.real if not line.startswith(unknown)
+    ]
+    assert unknown in last.predicted
+
+
+def test_nothing_changed(machine: Host, inventory: Inventory) -> None:
+    dry, real = prove(SAME_AGAIN, machine, inventory, "site")
+    assert (dry.code, real.code, dry.stats["changed"], real.stats["changed"]) == (0, 0, 0, 0)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[row.name for row in ROWS])
+def test_row(row: Row, machine: Host, inventory: Inventory) -> None:
+    kept = dict(inventory.variables)
+    inventory.variables.update(row.variables)
+    for path, text in row.source.items():
+        file = SOURCE / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("a", encoding="utf-8") as stream:
+            stream.write(text)
+    if row.host:
+        machine.run(row.host)
+    dry, real = prove(row.name, machine, inventory, row.playbook, *row.options)
+    result = RESULTS[-1]
+    if row.refused:
+        inventory.variables = kept
+        for path in row.source:
+            (SOURCE / path).unlink()
+        assert dry.code != 0
+        assert dry.message == real.message
+        return
+    assert (dry.code, real.code) == (0, 0), dry.message + real.message
+    assert result.predicted == result.real
+    assert result.real
+    assert set(row.covers) <= result.covered | {"release", "stack", "docker_engine"}
+
+
+def test_every_mutation_was_tried() -> None:
+    assert {result.name for result in RESULTS} == {BARE, SAME_AGAIN, *(row.name for row in ROWS)}
+    assert not [name for name in LOOKS_ONLY if any(name in result.covered for result in RESULTS)]

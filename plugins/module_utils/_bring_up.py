@@ -1,0 +1,167 @@
+# Copyright: (c) 2026, The barehost authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Bringing named services up: decided first, then done, so that others can work between the two or beside them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.barehost.django.plugins.module_utils import _compose, _edge, _up, _wait
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ansible.module_utils.basic import AnsibleModule
+
+RELOAD_SPEC: dict[str, Any] = {
+    "service": {"type": "str", "required": True},
+    "digest": {"type": "str", "required": True},
+    "port": {"type": "int", "required": True},
+    "test": {"type": "list", "elements": "str", "required": True},
+    "command": {"type": "list", "elements": "str", "required": True},
+}
+
+WISH: dict[str, Any] = {
+    "services": {"type": "list", "elements": "str", "required": True},
+    "definitions": {"type": "dict"},
+    "timeout": {"type": "int", "default": 180},
+    "remove_orphans": {"type": "bool", "default": False},
+    "reload": {"type": "list", "elements": "dict", "options": RELOAD_SPEC, "default": []},
+    "ahead": {
+        "type": "dict",
+        "options": {
+            "services": {"type": "list", "elements": "str", "required": True},
+            "remove_orphans": {"type": "bool", "default": False},
+            "reload": {"type": "list", "elements": "dict", "options": RELOAD_SPEC, "default": []},
+        },
+    },
+}
+# What these begin with is used by nobody.
+NEW = frozenset({"create", "start", "none"})
+
+
+def running(item: dict[str, Any], engine: _up.Engine) -> list[_compose.Container]:
+    """Return the running containers of a service."""
+    return [c for c in engine.containers() if c.service == item["service"] and c.running]
+
+
+def stale(item: dict[str, Any], container: _compose.Container) -> bool:
+    """Whether a container runs with other files than it should."""
+    return _edge.ask(container.address, item["port"]) != str(item["digest"])
+
+
+def needs_reload(item: dict[str, Any], engine: _up.Engine) -> bool:
+    """Whether a service runs with other files than it should."""
+    return any(stale(item, container) for container in running(item, engine))
+
+
+def reload_service(item: dict[str, Any], engine: _up.Engine) -> None:
+    """Have a service test and load its files, and wait until it says so."""
+    for container in running(item, engine):
+        engine.reload(container, item["test"], item["command"], lambda c=container: not stale(item, c))  # type: ignore[misc]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What has to be done to some services."""
+
+    steps: list[_up.Step]
+    reloads: list[dict[str, Any]]
+    stray: list[_compose.Container]
+
+    @property
+    def active(self) -> list[str]:
+        """The services that are created, recreated or started."""
+        return [step.service for step in self.steps if step.action != "none"]
+
+    @property
+    def only_new(self) -> bool:
+        """Whether nothing that is there is touched."""
+        return not self.reloads and not self.stray and all(step.action in NEW for step in self.steps)
+
+    def all_steps(self) -> list[_up.Step]:
+        """Return everything that is done, as the result tells it."""
+        return [
+            *(step for step in self.steps if step.action != "none"),
+            *(_up.Step(item["service"], "reload", "its files changed") for item in self.reloads),
+            *(_up.Step(container.service, "remove", "no service of this name is left") for container in self.stray),
+        ]
+
+
+def decide(wish: Mapping[str, Any], engine: _up.Engine, snapshot: _up.Snapshot) -> Decision:
+    """Compare what is wanted with what there is."""
+    steps = _up.plan(wish["services"], snapshot)
+    idle = [step.service for step in steps if step.action == "none"]
+    reloads = [item for item in wish["reload"] if item["service"] in idle and needs_reload(item, engine)]
+    return Decision(steps, reloads, _up.orphans(snapshot) if wish["remove_orphans"] else [])
+
+
+class BringUp:
+    """One call for some services: what it decides, what it does, what it says of both."""
+
+    def __init__(self, module: AnsibleModule, wish: Mapping[str, Any]) -> None:
+        """Take what is wanted, as WISH describes it."""
+        self.wish = wish
+        self.check = module.check_mode
+        self.ahead: list[_up.Step] = []
+        self.decision = Decision([], [], [])
+        directory = wish["project_dir"]
+        # In a dry run there may be nothing to compare with yet.
+        self.nothing_there = self.check and not (
+            (Path(directory) / _compose.BASE_FILE).exists() and module.get_bin_path("docker")
+        )
+        files = _up.compose_files(directory)
+        self.engine = _up.Engine(module.run_command, directory, files, wish["project"], wish["definitions"])
+
+    @classmethod
+    def beside(cls, module: AnsibleModule, wish: Mapping[str, Any]) -> BringUp:
+        """Read a wish that a module takes beside its own parameters; ValueError says what is wrong with it."""
+        spec = {"project": {"type": "str", "required": True}, **WISH}
+        found = ArgumentSpecValidator(spec).validate(dict(wish))
+        if found.error_messages:
+            raise ValueError("; ".join(found.error_messages))
+        return cls(module, {**found.validated_parameters, "project_dir": module.params["project_dir"]})
+
+    def decide(self) -> Decision:
+        """Compare what is wanted with what there is, for now and for later."""
+        later = self.wish["ahead"]
+        if self.nothing_there:
+            wishes = [self.wish, later or {"services": []}]
+            steps, self.ahead = [
+                [_up.Step(service, "create", "nothing is deployed yet") for service in wish["services"]]
+                for wish in wishes
+            ]
+            self.decision = Decision(steps, [], [])
+        else:
+            snapshot = self.engine.snapshot()
+            self.decision = decide(self.wish, self.engine, snapshot)
+            self.ahead = decide(later, self.engine, snapshot).all_steps() if later else []
+        return self.decision
+
+    def act(self) -> None:
+        """Do what was decided, and wait until the services are healthy; nothing in a dry run."""
+        if self.check:
+            return
+        self.engine.carry_out(self.decision.steps)
+        _wait.for_services(self.engine, self.wish["services"], self.wish["timeout"], fresh=self.decision.active)
+        for item in self.wish["reload"]:
+            # Asked again: a container that was to be recreated may have been left as it is.
+            if item["service"] in self.wish["services"] and needs_reload(item, self.engine):
+                reload_service(item, self.engine)
+        self.engine.remove(self.decision.stray)
+
+    def result(self) -> dict[str, Any]:
+        """Return what was done, as the modules return it."""
+        steps = self.decision.all_steps()
+        return {
+            "steps": [vars(step) for step in steps],
+            "changed_services": sorted({step.service for step in steps}),
+            **({"ahead": [vars(step) for step in self.ahead]} if self.wish["ahead"] else {}),
+        }
+
+    def text(self) -> str:
+        """Return what is done, a line for each service."""
+        return "".join(f"{step.service}: {step.action} ({step.reason})\n" for step in self.decision.all_steps())

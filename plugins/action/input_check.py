@@ -28,7 +28,11 @@ UNDEFINED_NAME = re.compile(r"'([A-Za-z_]\w*)' is undefined")
 WORD = re.compile(r"[A-Za-z_]\w*")
 
 
-class SpecLoader(yaml.SafeLoader):
+# The one in C takes a fifth of the time; not every build of the library has it.
+SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class SpecLoader(SafeLoader):  # type: ignore[misc]  # which of the two it is depends on the machine
     """Plain YAML that also knows `!unsafe`, which keeps Ansible from templating the default in a spec."""
 
 

@@ -176,7 +176,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         """Run the module once where the image is there, and twice where it has to be built."""
         super().run(tmp, task_vars)
         args = {key: value for key, value in self._task.args.items() if key not in INTERNAL}
-        result = self._module(args, task_vars)
+        result = {"needs": "context"} if self._surely_missing(args) else self._module(args, task_vars)
         if result.get("needs"):
             try:
                 result = self._module({**args, **self._provide(result["needs"], args)}, task_vars)
@@ -185,6 +185,12 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         if args.get("source") and not result.get("failed"):
             return {**result, "git_revision": git_revision(str(args["source"]))}
         return result
+
+    def _surely_missing(self, args: dict[str, Any]) -> bool:
+        """Whether it is known without asking that the source has to be sent."""
+        there = args.pop("there", None)
+        sent = args.get("source") and not args.get("push_to") and not self._task.check_mode
+        return bool(sent) and there is not None and args.get("release_id") not in there
 
     def _module(self, args: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
         result: dict[str, Any] = self._execute_module(module_name=MODULE, module_args=args, task_vars=task_vars)

@@ -39,6 +39,7 @@ class FilterModule:
             "process_services": refusing(_service.process_services),
             "release_edge": refusing(_service.release_edge),
             "release_services": refusing(_service.release_services),
+            "services_for_engine": refusing(_service.services_for_engine),
             "service_reloads": refusing(_service.service_reloads),
             "service_definitions": refusing(_service.service_definitions),
             "service_names": refusing(_service.service_names),

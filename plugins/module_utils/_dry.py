@@ -1,6 +1,8 @@
 # Copyright: (c) 2026, The barehost authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Asking the app in a dry run: inside the container that serves, since one of its own would already be a change.
+"""Asking the app inside the container that serves.
+
+In a dry run, since a container of its own would already be a change; and wherever it is just what would be started.
 
 A release that is not built yet is asked through its source, which is put into memory there and is gone with the answer.
 """
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 # The plan and the list of static files have a copy each, in the 64 MiB of memory that a container has for it (/dev/shm).
 LARGEST_SOURCE = 16 * 1024 * 1024
+FORMAT = f'{{{{.ID}}}} {{{{.Image}}}} {{{{.Label "{_compose.LABEL_DEFINITION}"}}}}'
 # What Python raises for a package that is not installed.
 NOT_THERE = ("ImportError", "ModuleNotFoundError")
 
@@ -38,6 +41,7 @@ class Serving:
 
     container: str
     release_id: str
+    definition: str
 
 
 class UnknownYetError(Exception):
@@ -50,7 +54,7 @@ def list_cmd(project: _oneshot.Project) -> list[str]:
     filters = [word for name, value in labels.items() for word in ("--filter", f"label={name}={value}")]
     # One that fails and is restarted over and over is listed as well, but nothing can be asked in it.
     filters += ["--filter", f"label={_compose.LABEL_ONEOFF}=False", "--filter", "status=running"]
-    return ["docker", "ps", "--no-trunc", *filters, "--format", "{{.ID}} {{.Image}}"]
+    return ["docker", "ps", "--no-trunc", *filters, "--format", FORMAT]
 
 
 def exec_cmd(container: str, python: str) -> list[str]:
@@ -64,13 +68,27 @@ def serving(module: AnsibleModule, project: _oneshot.Project) -> Serving:
         raise UnknownYetError("Docker is not installed yet")
     code, out, _err = module.run_command(list_cmd(project), check_rc=False)
     lines = out.split("\n") if code == 0 else []
-    found = [
-        Serving(container, image.rpartition(":")[2]) for container, _, image in (line.partition(" ") for line in lines)
-    ]
-    running = next((item for item in found if item.container), None)
-    if running is None:
+    running = [parse(line) for line in lines if line.strip()]
+    if not running:
         raise UnknownYetError(f"no container of the service {project.service} runs")
-    return running
+    return running[0]
+
+
+def parse(line: str) -> Serving:
+    """Read one line of the list."""
+    container, image, definition = f"{line}  ".split(" ")[:3]
+    return Serving(container, image.rpartition(":")[2], definition)
+
+
+def as_it_runs(module: AnsibleModule, release_id: str, definition: str) -> Question | None:
+    """Return the question to a release that serves just as it should; None where it does not, or not yet."""
+    if not definition:
+        return None
+    try:
+        question = Question(module, release_id)
+    except UnknownYetError:
+        return None
+    return question if question.serving.definition == definition and not question.source else None
 
 
 def packed(context: str | None, release_id: str) -> str:

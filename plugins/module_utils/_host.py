@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 TCP_LISTEN = "0A"
 
@@ -88,3 +88,29 @@ def free_mb(path: str) -> int:
         current = current.parent
     info = os.statvfs(current)
     return info.f_bavail * info.f_frsize // (1024 * 1024)
+
+
+def problems(
+    seen: Mapping[str, Any], supported_os: Sequence[str], min_memory_mb: int, min_disk_mb: int, stack_dir: str
+) -> list[str]:
+    """Say in a sentence each what keeps a host from being deployed to."""
+    system, memory = seen["host"]["os"], int(seen["host"]["memory_mb"])
+    found = []
+    if f"{system['id']} {system['version_id']}" not in supported_os:
+        name = system["pretty_name"] or f"{system['id']} {system['version_id']}"
+        found.append(f"The host runs {name}: supported are {', '.join(supported_os)} (preflight_supported_os).")
+    if memory < min_memory_mb:
+        found.append(f"The host has {memory} MiB of memory: the stack needs {min_memory_mb} (preflight_min_memory_mb).")
+    free = min(int(seen["engine"]["root_free_mb"]), int(seen["stack"]["free_mb"]))
+    if free < min_disk_mb:
+        found.append(
+            f"The host has {free} MiB free in {seen['engine']['root_dir']} or {stack_dir}: a deploy needs {min_disk_mb} "
+            "(preflight_min_disk_mb). Free some space first."
+        )
+    taken = [f"{port['port']} by {port['container'] or port['process']}" for port in seen["ports"] if not port["ours"]]
+    if taken:
+        found.append(
+            f"Taken on the host: port {', '.join(taken)}. Nothing was stopped: free the port, or choose another one with "
+            "nginx_http_port."
+        )
+    return found

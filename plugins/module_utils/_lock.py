@@ -265,4 +265,13 @@ def step_until_exit(module: Any, project_dir: str, step: str) -> None:  # noqa: 
     """Do all the rest of a module as one step: for a module that is one step, whichever way it ends."""
     stack = ExitStack()
     stack.enter_context(step_of(module, project_dir, step))
+    # For a module that dies of an error of its own.
     atexit.register(stack.close)
+    tidy = module.do_cleanup_files
+
+    def end() -> None:
+        stack.close()
+        tidy()
+
+    # Called by exit_json and fail_json. The process may go on: Mitogen runs the next module in it.
+    module.do_cleanup_files = end

@@ -63,6 +63,9 @@ CHOICES = {"tier": TIERS, "rollover": ("alone", "beside")}
 REQUIRED = ("tier", "image", "networks")
 
 
+START_INTERVAL_SINCE, START_INTERVAL_SECONDS = 25, 1
+
+
 class ServiceError(ValueError):
     """A service dictionary that cannot be rendered."""
 
@@ -133,7 +136,7 @@ def _healthcheck(item: Mapping[str, Any]) -> dict[str, Any]:
         # Otherwise the image's own applies, which looks for a web server in a worker.
         return {"disable": True}
     check: dict[str, Any] = {"test": ["CMD", *(str(word) for word in item["command"])]}
-    for key in ("interval", "timeout", "start_period"):
+    for key in ("interval", "timeout", "start_period", "start_interval"):
         if key in item:
             check[key] = f"{item[key]}s"
     if "retries" in item:
@@ -212,6 +215,26 @@ def render_service(
 def process_services(processes: Mapping[str, list[str]], base: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Make a service of each command, with everything else as in base."""
     return {name: {**base, "command": list(command)} for name, command in processes.items()}
+
+
+def services_for_engine(services: Mapping[str, Mapping[str, Any]], version: str) -> dict[str, dict[str, Any]]:
+    """Have services that start asked every second, where the engine can.
+
+    Since version 25 it asks in the start period only every 5 seconds where nothing else is said, whatever the interval is
+    (https://docs.docker.com/reference/dockerfile/#healthcheck); one before that refuses the option.
+    """
+    number = version.partition(".")[0]
+    adapted = {name: dict(service) for name, service in services.items()}
+    for service in adapted.values():
+        check = service.get("healthcheck", {})
+        if (
+            number.isdecimal()
+            and int(number) >= START_INTERVAL_SINCE
+            and check.get("command")
+            and "start_period" in check
+        ):
+            service["healthcheck"] = {"start_interval": START_INTERVAL_SECONDS, **check}
+    return adapted
 
 
 def service_definitions(

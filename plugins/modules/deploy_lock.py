@@ -51,6 +51,15 @@ options:
     description: Seconds after the last sign of life when the lock that is taken counts as abandoned.
     type: int
     default: 1800
+  look:
+    description:
+      - What V(held) looks at once it has the lock, as M(barehost.django.stack_info) does; without it nothing.
+    type: dict
+    suboptions:
+      project: {description: As O(barehost.django.stack_info#module:project)., type: str, required: true}
+      ports: {description: As O(barehost.django.stack_info#module:ports)., type: list, elements: int, default: []}
+      packages: {description: As O(barehost.django.stack_info#module:packages)., type: list, elements: str, default: []}
+      volumes: {description: As O(barehost.django.stack_info#module:volumes)., type: bool, default: false}
   token:
     description: What V(held) returned; with an empty one V(free) does nothing.
     type: str
@@ -137,6 +146,10 @@ serving:
   description: Id of the release that serves, as seen under the lock, or when it was refused; empty where none does.
   type: str
   returned: when O(state=held)
+seen:
+  description: What M(barehost.django.stack_info) returns.
+  type: dict
+  returned: where O(look) is given
 restored:
   description: The files that were put back to what the serving release reads.
   type: list
@@ -159,7 +172,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.barehost.django.plugins.module_utils import _audit, _lock, _lock_state, _release
+from ansible_collections.barehost.django.plugins.module_utils import _audit, _lock, _lock_state, _look, _release
 
 RESULT_SPEC: dict[str, Any] = {
     "result": {"type": "str", "choices": ["ok", "failed", "returned"], "required": True},
@@ -184,6 +197,7 @@ ARGUMENTS: dict[str, Any] = {
     "caller": {"type": "dict", "default": {}},
     "refused": {"type": "dict", "options": REFUSED_SPEC},
     "dead": {"type": "str", "default": ""},
+    "look": {"type": "dict", "options": _look.WISH},
 }
 
 
@@ -217,6 +231,8 @@ def hold(module: AnsibleModule) -> dict[str, Any]:
         "waited_seconds": taken.waited_seconds,
         "holder": shown(taken.previous),
         "serving": serving(module),
+        # Under the lock: what is seen stays so until this run itself changes it.
+        **({"seen": _look.look(module, params["project_dir"], params["look"])} if params["look"] else {}),
     }
 
 

@@ -54,6 +54,12 @@ options:
   context:
     description: Archive of O(source) on the host. Set by the action plugin; not for playbooks.
     type: path
+  definition:
+    description:
+      - What O(service) should be made from. A container of O(release_id) that runs and was made from just that is asked for the
+        plan, which spares one of its own.
+    type: str
+    default: ""
   collect:
     description: Whether the app has static files.
     type: bool
@@ -197,6 +203,7 @@ ARGUMENTS: dict[str, Any] = {
     **_lock.ARGUMENTS,
     **_migrate.ARGUMENTS,
     **_dry.ARGUMENTS,
+    "definition": {"type": "str", "default": ""},
     "release_id": {"type": "str", "required": True},
     "collect": {"type": "bool", "default": True},
     "static_root": {"type": "str", "default": "/app/staticfiles"},
@@ -222,14 +229,15 @@ def plan(module: AnsibleModule, question: _dry.Question | None) -> dict[str, Any
             answer = _migrate.ask_dry(question, module.params)
         except _dry.UnknownYetError as error:
             return {"plan_known": False, "unknown_because": str(error)}
-    else:
+    if not question or (not answer.events and not module.check_mode):
+        # Also where the container that serves has gone in between.
         answer = _migrate.ask(module, _oneshot.Project.from_params(module.params), apply=False)
     found = _migrate.result_of(answer)
     result: dict[str, Any] = {
         key: found[key] for key in ("plan", "kinds", "heads", "unknown", "plan_known") if key in found
     }
     if answer.first("done") is None:
-        if question and _migrate.unreachable_yet(answer):
+        if module.check_mode and _migrate.unreachable_yet(answer):
             return {"plan_known": False, "unknown_because": _migrate.NO_DATABASE}
         message = _migrate.failure(answer, found, module.params, apply=False)
         raise _oneshot.ProgramError(message, answer, **result)
@@ -297,9 +305,9 @@ def wait(module: AnsibleModule) -> None:
 
 
 def question_of(module: AnsibleModule) -> tuple[_dry.Question | None, dict[str, Any]]:
-    """Return what a dry run asks; where it can ask nothing, what is to be said of the plan."""
+    """Return what is asked in the container that serves; where a dry run can ask nothing, what is to be said of the plan."""
     if not module.check_mode:
-        return None, {}
+        return _dry.as_it_runs(module, module.params["release_id"], module.params["definition"]), {}
     try:
         return _dry.Question(module, module.params["release_id"]), {}
     except _dry.UnknownYetError as error:

@@ -131,6 +131,12 @@ options:
       - Services that have to be up when the module ends, as M(barehost.django.compose_up) takes them - C(project), C(services),
         C(definitions), C(timeout), C(remove_orphans), C(reload), C(ahead); none without it.
     type: dict
+  there:
+    description: >-
+      Ids of the releases whose image the host is known to have. Where O(release_id) is none of them, O(source) is sent without
+      asking the host first; without it the host is asked.
+    type: list
+    elements: str
   context:
     description: Archive of the build context on the host. Set by the action plugin; not for playbooks.
     type: path
@@ -273,6 +279,7 @@ def main() -> None:
             "labels": {"type": "dict", "default": {}},
             "timeout": {"type": "int", "default": 3600},
             "beside": {"type": "dict"},
+            "there": {"type": "list", "elements": "str"},
             "context": {"type": "path"},
             "pushed": {"type": "bool", "default": False},
             "revision": {"type": "str", "default": ""},

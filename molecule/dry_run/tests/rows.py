@@ -129,6 +129,12 @@ ROWS = (
     Row("edited daemon.json", ("docker_engine",), "site", host="echo '{}' > /etc/docker/daemon.json"),
     Row("engine not enabled", ("docker_engine",), "site", host="systemctl disable docker docker.socket"),
     # The other verbs.
+    Row(
+        "superuser of one run",
+        ("django_superuser",),
+        "superuser",
+        options=("-e", '{"superuser_username": "other", "superuser_password": "not-for-production-3"}'),
+    ),
     Row("rollback", ("release_switch",), "rollback"),
     Row(
         "lock of a dead run",

@@ -14,7 +14,7 @@ from unittest import mock
 
 from ansible.module_utils import basic
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.barehost.django.plugins.module_utils import _oneshot
+from ansible_collections.barehost.django.plugins.module_utils import _dry, _oneshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -74,9 +74,9 @@ def recorded(name: str) -> Reply:
     return record["code"], record["out"], record["err"]
 
 
-def stack_runs(engine: Engine, release: str = SERVING) -> Engine:
-    """Let a container of a release serve, which a dry run asks."""
-    return engine.on("ps", "{{.ID}} {{.Image}}", reply=(0, f"{CONTAINER} shop/app:{release}\n", ""))
+def stack_runs(engine: Engine, release: str = SERVING, definition: str = "") -> Engine:
+    """Let a container of a release serve, made from something."""
+    return engine.on("ps", _dry.FORMAT, reply=(0, f"{CONTAINER} shop/app:{release} {definition}\n", ""))
 
 
 def sent(call: Call) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import json
 import os
 import threading
 import time
+import types
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -207,3 +208,24 @@ def test_the_whole_of_a_publication_has_one_limit(args: dict[str, Any], monkeypa
     assert {limit.seconds for limit in limits} == {7}
     assert len({id(limit) for limit in limits}) == 1
     assert docker.registry == {REFERENCE}
+
+
+@pytest.mark.parametrize(
+    ("options", "check", "missing"),
+    [
+        ({"there": ["b2"]}, False, True),
+        ({"there": []}, False, True),
+        ({"there": ["b2", "a1"]}, False, False),
+        ({}, False, False),
+        ({"there": ["b2"]}, True, False),
+        ({"there": ["b2"], "push_to": "registry.example.com/shop"}, False, False),
+        ({"there": ["b2"], "source": None}, False, False),
+    ],
+)
+def test_the_host_is_not_asked_first_where_its_answer_is_known(
+    options: dict[str, Any], *, check: bool, missing: bool
+) -> None:
+    plugin = types.SimpleNamespace(_task=types.SimpleNamespace(check_mode=check))
+    given = {"source": "/src", "release_id": "a1", **options}
+    assert release_image.ActionModule._surely_missing(plugin, given) is missing
+    assert "there" not in given

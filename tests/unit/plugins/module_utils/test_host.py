@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import socket
 from pathlib import Path
+from typing import Any
 
+import pytest
 from ansible_collections.barehost.django.plugins.module_utils import _host
 
 TCP = """\
@@ -52,3 +54,41 @@ def test_a_published_port_belongs_to_its_container() -> None:
 
 def test_free_space_of_a_path_that_is_not_there_yet(tmp_path: Path) -> None:
     assert _host.free_mb(str(tmp_path / "a" / "b")) == _host.free_mb(str(tmp_path)) > 0
+
+
+def seen(**more: Any) -> dict[str, Any]:
+    """Return what was seen of a host on which nothing is wrong."""
+    system = {"id": "debian", "version_id": "13", "pretty_name": "Debian GNU/Linux 13 (trixie)"}
+    return {
+        "host": {"os": system, "memory_mb": 2000},
+        "engine": {"root_free_mb": 9000, "root_dir": "/var/lib/docker"},
+        "stack": {"free_mb": 8000},
+        "ports": [{"port": 80, "ours": True, "container": "app-nginx-1", "process": ""}],
+        **more,
+    }
+
+
+TAKEN = [
+    {"port": 80, "ours": False, "container": "", "process": "apache2"},
+    {"port": 443, "ours": False, "container": "proxy", "process": "docker-proxy"},
+]
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ({}, []),
+        (
+            {"host": {"os": {"id": "alpine", "version_id": "3", "pretty_name": ""}, "memory_mb": 2000}},
+            ["runs alpine 3: "],
+        ),
+        ({"host": {**seen()["host"], "memory_mb": 899}}, ["has 899 MiB of memory: the stack needs 900"]),
+        ({"stack": {"free_mb": 10}}, ["has 10 MiB free in /var/lib/docker or /opt/app: a deploy needs 4096"]),
+        ({"ports": TAKEN}, ["port 80 by apache2, 443 by proxy. Nothing was stopped"]),
+        ({"stack": {"free_mb": 10}, "ports": TAKEN}, ["has 10 MiB free", "port 80 by apache2"]),
+    ],
+)
+def test_everything_that_is_wrong_with_a_host_is_said(more: dict[str, Any], expected: list[str]) -> None:
+    found = _host.problems(seen(**more), ["debian 12", "debian 13"], 900, 4096, "/opt/app")
+    assert len(found) == len(expected)
+    assert [part for part, sentence in zip(expected, found, strict=True) if part not in sentence] == []

@@ -157,3 +157,23 @@ def test_more_containers_are_no_other_definition() -> None:
     one, two = (_service.render_service("web", {**service, "replicas": count}) for count in (1, 2))
     assert one["labels"] == two["labels"]
     assert ("scale" in one, two["scale"]) == (False, 2)
+
+
+@pytest.mark.parametrize(
+    ("version", "expected"), [("26.1.5", 1), ("25.0", 1), ("24.0.7", None), ("", None), ("dev", None)]
+)
+def test_what_starts_is_asked_every_second_where_the_engine_can(version: str, expected: int | None) -> None:
+    services = {"redis": service(healthcheck={"command": ["true"], "start_period": 60})}
+    check = _service.services_for_engine(services, version)["redis"]["healthcheck"]
+    assert check.get("start_interval") == expected
+    assert "start_interval" not in services["redis"]["healthcheck"]
+    rendered = _service.render_service("redis", service(healthcheck=check))["healthcheck"]
+    assert rendered.get("start_interval") == (f"{expected}s" if expected else None)
+
+
+@pytest.mark.parametrize(
+    "check", [{"command": []}, {"command": ["true"]}, {"command": ["true"], "start_period": 60, "start_interval": 3}]
+)
+def test_a_check_that_says_so_itself_or_has_no_start_stays(check: dict[str, Any]) -> None:
+    services = {"redis": service(healthcheck=check), "plain": service()}
+    assert _service.services_for_engine(services, "27.0") == services

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import types
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -276,7 +277,7 @@ def test_all_the_rest_of_a_module_is_one_step(stack: Stack) -> None:
     code = (
         "import sys, types; sys.path.insert(0, sys.argv[3])\n"
         "from ansible_collections.barehost.django.plugins.module_utils import _lock\n"
-        "module = types.SimpleNamespace(check_mode=False, params={'lock': sys.argv[2]})\n"
+        "module = types.SimpleNamespace(check_mode=False, params={'lock': sys.argv[2]}, do_cleanup_files=print)\n"
         "_lock.step_until_exit(module, sys.argv[1], 'image')\n"
         "print(flush=True); input(); sys.exit(3)\n"
     )
@@ -309,3 +310,24 @@ def test_settings_that_are_no_text_any_more_do_not_keep_the_lock(stack: Stack, r
         assert "the settings of the serving release were not kept" in stack.warnings[0]
     else:
         assert (freed["restored"], (stack.root / ".env").read_text()) == ([".env"], "A=1\n")
+
+
+def test_a_step_ends_with_its_module_where_the_process_goes_on(stack: Stack) -> None:
+    """Mitogen runs one module after the other in one process."""
+    token = stack.call()["token"]
+    module = types.SimpleNamespace(check_mode=False, params={"lock": token}, do_cleanup_files=lambda: None)
+    _lock.step_until_exit(module, str(stack.root), "image")
+    assert _lock.at_work(stack.root / "lock")
+    # As exit_json and fail_json do.
+    module.do_cleanup_files()
+    assert _lock.at_work(stack.root / "lock") is None
+
+
+def test_the_host_is_looked_at_under_the_lock(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    def look(_module: Any, project_dir: str, wish: dict[str, Any]) -> dict[str, Any]:
+        return {"held": stack.file.exists(), "dir": project_dir, "project": wish["project"], "ports": wish["ports"]}
+
+    monkeypatch.setattr(deploy_lock._look, "look", look)
+    seen = stack.call(look={"project": "shop", "ports": ["80"]})["seen"]
+    assert seen == {"held": True, "dir": str(stack.root), "project": "shop", "ports": [80]}
+    assert "seen" not in stack.call(state="broken")

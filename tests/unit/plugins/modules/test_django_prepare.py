@@ -324,3 +324,21 @@ def test_a_dry_run_names_what_is_still_at_work_and_does_not_wait(tmp_path: Path)
     with mock.patch.object(basic.AnsibleModule, "warn") as warn:
         run(django_prepare.main, args(tmp_path), engine, check=True)
     assert "barehost-static-1 (Up 5 minutes) of an earlier run is still at work: a real" in warn.call_args.args[0]
+
+
+@pytest.mark.parametrize(("definition", "alone"), [("d1", False), ("d2", True), ("", True)])
+def test_what_runs_just_as_it_should_is_asked_instead_of_a_container_of_its_own(
+    tmp_path: Path, definition: str, *, alone: bool
+) -> None:
+    (tmp_path / "static" / "rel1").mkdir(parents=True)
+    engine = stack_runs(engine_of(None), "rel1", "d1").on("exec", reply=recorded("migrate_nothing"))
+    result = run(django_prepare.main, {**args(tmp_path), "definition": definition}, engine)
+    assert (result["plan"], result["changed"]) == ([], False)
+    assert any("run" in call.argv for call in engine.calls) is alone
+
+
+def test_a_container_that_goes_in_between_is_no_failure(tmp_path: Path) -> None:
+    (tmp_path / "static" / "rel1").mkdir(parents=True)
+    engine = stack_runs(engine_of(None), "rel1", "d1").on("exec", reply=(1, "", "No such container"))
+    result = run(django_prepare.main, {**args(tmp_path), "definition": "d1"}, engine)
+    assert result["plan"] == []

@@ -1,0 +1,192 @@
+# Copyright: (c) 2026, The barehost authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A look at the host, its engine and a stack on it; reads, and changes nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.barehost.django.plugins.module_utils import _compose, _host, _release
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ansible.module_utils.basic import AnsibleModule
+
+DOCKER_ROOT = "/var/lib/docker"
+DAEMON_JSON = Path("/etc/docker/daemon.json")
+PID_FILE = Path("/run/docker.pid")
+
+# What is asked beside the directory of the stack.
+WISH: dict[str, Any] = {
+    "project": {"type": "str", "required": True},
+    "ports": {"type": "list", "elements": "int", "default": []},
+    "packages": {"type": "list", "elements": "str", "default": []},
+    "volumes": {"type": "bool", "default": False},
+}
+
+
+def host_info() -> dict[str, Any]:
+    """Describe the host."""
+    release = _host.parse_os_release(Path("/etc/os-release").read_text(encoding="utf-8"))
+    return {
+        "os": {
+            "id": release.get("ID", ""),
+            "version_id": release.get("VERSION_ID", ""),
+            "codename": release.get("VERSION_CODENAME", ""),
+            "pretty_name": release.get("PRETTY_NAME", ""),
+        },
+        "memory_mb": _host.parse_meminfo(Path("/proc/meminfo").read_text(encoding="ascii")),
+        "cpus": len(os.sched_getaffinity(0)),
+        "architecture": platform.machine(),
+        "python_version": platform.python_version(),
+        "systemd": Path("/run/systemd/system").is_dir(),
+    }
+
+
+def run(module: AnsibleModule, argv: list[str]) -> str:
+    """Run a read-only command; an empty answer stands for its failure."""
+    code, out, _ = module.run_command(argv)
+    return str(out) if code == 0 else ""
+
+
+def engine_info(module: AnsibleModule) -> dict[str, Any]:
+    """Describe the engine; `present` means that a daemon answers."""
+    daemon = DAEMON_JSON.read_text(encoding="utf-8") if DAEMON_JSON.exists() else ""
+    info: dict[str, Any] = {
+        "installed": module.get_bin_path("docker") is not None,
+        "present": False,
+        "version": "",
+        "compose_version": "",
+        "root_dir": DOCKER_ROOT,
+        "daemon_json": daemon,
+        "config_stale": config_stale(),
+        "enabled": False,
+        "swarm": False,
+    }
+    if info["installed"]:
+        answer = run(module, ["docker", "info", "--format", "{{json .}}"])
+        facts = json.loads(answer) if answer.startswith("{") else {}
+        info["version"] = facts.get("ServerVersion") or ""
+        info["present"] = bool(info["version"])
+        info["swarm"] = (facts.get("Swarm") or {}).get("LocalNodeState") == "active"
+        # A unit that systemd does not know is not ours to enable.
+        code, out, _ = module.run_command(["systemctl", "is-enabled", "docker.service"])
+        info["enabled"] = code == 0 or out.strip() != "disabled"
+        info["root_dir"] = facts.get("DockerRootDir") or DOCKER_ROOT
+        info["compose_version"] = (
+            compose_version(facts) or run(module, ["docker", "compose", "version", "--short"]).strip()
+        )
+    info["root_free_mb"] = _host.free_mb(info["root_dir"])
+    return info
+
+
+def config_stale() -> bool:
+    """Whether daemon.json is younger than the daemon, which reads it only at its start."""
+    try:
+        return DAEMON_JSON.stat().st_mtime > PID_FILE.stat().st_mtime
+    except OSError:
+        return False
+
+
+def compose_version(facts: dict[str, Any]) -> str:
+    """Find Compose among the plugins that `docker info` already lists, which saves asking it."""
+    plugins = (facts.get("ClientInfo") or {}).get("Plugins") or []
+    return next((str(item.get("Version") or "").lstrip("v") for item in plugins if item.get("Name") == "compose"), "")
+
+
+def inspected(module: AnsibleModule) -> list[dict[str, Any]]:
+    """Return what the engine says of every container on the host."""
+    ids = run(module, ["docker", "ps", "--all", "--quiet", "--no-trunc"]).split()
+    items: list[dict[str, Any]] = json.loads(run(module, _compose.inspect_cmd(ids)) or "[]") if ids else []
+    return items
+
+
+def started(container: _compose.Container) -> str:
+    """Return when a container was started; empty for one that never was, which the engine dates to the year 1."""
+    return "" if container.started.startswith("0001-") else container.started
+
+
+def volume_names(module: AnsibleModule, project: str) -> list[str]:
+    """List the volumes that belong to the project."""
+    label = f"label={_compose.LABEL_PROJECT}={project}"
+    return sorted(run(module, ["docker", "volume", "ls", "--quiet", "--filter", label]).split())
+
+
+def service_info(containers: list[_compose.Container]) -> dict[str, dict[str, Any]]:
+    """Describe each service by its container."""
+    return {
+        c.service: {
+            "container": c.name,
+            "state": c.state,
+            "health": c.health,
+            "image": c.image,
+            "restarts": c.restarts,
+            "started": started(c),
+            "oom_killed": c.oom_killed,
+        }
+        for c in sorted(containers, key=lambda item: item.name)
+    }
+
+
+def expected_services(module: AnsibleModule, project_dir: str) -> list[str]:
+    """Return the services that the Compose file names, so that one without a container is not overlooked."""
+    file = Path(project_dir) / _compose.BASE_FILE
+    if not file.exists():
+        return []
+    return run(module, _compose.compose_cmd(project_dir, [str(file)], "config", "--services")).split()
+
+
+def package_versions(module: AnsibleModule, names: list[str]) -> dict[str, str]:
+    """Return the versions of the packages that are installed."""
+    if not names or module.get_bin_path("dpkg-query") is None:
+        return {}
+    argv = ["dpkg-query", "--show", "--showformat", "${Package} ${Version} ${db:Status-Status}\n", *names]
+    # It ends with 1 as soon as one of the names is unknown, and still prints the others.
+    _, out, _ = module.run_command(argv)
+    rows = (line.split() for line in out.splitlines())
+    return {row[0]: row[1] for row in rows if len(row) == 3 and row[2] == "installed"}  # noqa: PLR2004 - the format above
+
+
+def image_tags(module: AnsibleModule, repository: str) -> list[str]:
+    """List the tags that a repository has on the host."""
+    return sorted(run(module, ["docker", "image", "ls", "--format", "{{.Tag}}", repository]).split())
+
+
+def look(module: AnsibleModule, project_dir: str, wish: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what there is."""
+    project = wish["project"]
+    engine = engine_info(module)
+    items = inspected(module) if engine["present"] else []
+    own = [item for item in items if (item["Config"].get("Labels") or {}).get(_compose.LABEL_PROJECT) == project]
+    containers = _compose.parse_containers(json.dumps(own))
+    services = service_info(containers)
+    for name in expected_services(module, project_dir) if engine["present"] else []:
+        services.setdefault(name, {"state": "missing"})
+    ports = _host.listening_ports(wish["ports"])
+    own_names = {container.name for container in containers}
+    for entry in ports:
+        entry["container"] = _host.published_by(entry["port"], items)
+        entry["ours"] = entry["container"] in own_names
+    return {
+        "host": host_info(),
+        "engine": engine,
+        "ports": ports,
+        "packages": package_versions(module, wish["packages"]),
+        "stack": {
+            "name": project,
+            "dir": project_dir,
+            "dir_present": Path(project_dir).is_dir(),
+            "present": (Path(project_dir) / _compose.BASE_FILE).exists(),
+            "free_mb": _host.free_mb(project_dir),
+            "release": _release.current_record(project_dir),
+            "releases": image_tags(module, f"{project}/app") if engine["present"] else [],
+            "services": services,
+            "containers": sorted(own_names),
+            **({"volumes": volume_names(module, project)} if wish["volumes"] and engine["present"] else {}),
+        },
+    }

@@ -50,7 +50,7 @@ demo-down: setup ## remove the demo and its host; stop the engine if it was star
 	@rm -rf .demo
 	@$(PYTHON) tools/engine.py release
 
-check: setup-test ## lint, unit and contract tests: under two minutes
+check: setup-test ## lint, unit and contract tests: some five minutes
 	@$(BIN)/python tools/test_all.py $(CHECK)
 
 test: setup-test ## everything that CI runs

@@ -231,9 +231,19 @@ def hold(module: AnsibleModule) -> dict[str, Any]:
         "waited_seconds": taken.waited_seconds,
         "holder": shown(taken.previous),
         "serving": serving(module),
-        # Under the lock: what is seen stays so until this run itself changes it.
-        **({"seen": _look.look(module, params["project_dir"], params["look"])} if params["look"] else {}),
+        **({"seen": look(module, lock.token)} if params["look"] else {}),
     }
+
+
+def look(module: AnsibleModule, token: str) -> dict[str, Any]:
+    """Look at the host under the lock, so that what is seen stays so; give the lock back where that fails, as nobody else will."""
+    root = module.params["project_dir"]
+    try:
+        return _look.look(module, root, module.params["look"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        _lock.release(root, token, dry=module.check_mode, failed=True)
+        module.fail_json(msg=f"the host cannot be looked at, and nothing was done: {type(error).__name__}: {error}")
+        raise
 
 
 def serving(module: AnsibleModule) -> str:

@@ -331,3 +331,14 @@ def test_the_host_is_looked_at_under_the_lock(stack: Stack, monkeypatch: pytest.
     seen = stack.call(look={"project": "shop", "ports": ["80"]})["seen"]
     assert seen == {"held": True, "dir": str(stack.root), "project": "shop", "ports": [80]}
     assert "seen" not in stack.call(state="broken")
+
+
+def test_a_host_that_cannot_be_looked_at_keeps_no_lock(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    def look(*_args: Any) -> dict[str, Any]:
+        raise ValueError("no JSON")
+
+    monkeypatch.setattr(deploy_lock._look, "look", look)
+    result = stack.call(look={"project": "shop"})
+    assert result["failed"]
+    assert "cannot be looked at, and nothing was done: ValueError: no JSON" in result["msg"]
+    assert not stack.file.exists()

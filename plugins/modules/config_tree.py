@@ -245,8 +245,10 @@ def main() -> None:
     hide_secrets(module, specs)
     found = {path: _tree.read(dest, path) for path in specs}
     changes = [c for c in (_tree.compare(spec, found[path]) for path, spec in specs.items()) if c is not None]
-    # What is world-writable below it relies on this directory, and so its mode is looked at like any other.
-    changes += _tree.compare_directory(dest, ".", DEST_MODE, "stack")
+    # What is world-writable below it relies on this directory, and so its mode is looked at like any other. Where it is not there
+    # yet, it comes with its files; in a real deploy the lock has made it already, and a dry run has to say the same.
+    there = dest.is_dir()
+    changes += _tree.compare_directory(dest, ".", DEST_MODE, "stack") if there else []
     for tree in module.params["trees"]:
         for path in _tree.strays(dest, tree["managed"], specs):
             stray = _tree.read(dest, path)
@@ -256,6 +258,8 @@ def main() -> None:
     services = {change.service for change in changes}
     if changes and not module.check_mode:
         dest.mkdir(mode=DEST_MODE, parents=True, exist_ok=True)
+        if not there:
+            dest.chmod(DEST_MODE)
         validate(module, list(specs.values()), services, dest)
         install(specs, changes, dest)
     module.exit_json(

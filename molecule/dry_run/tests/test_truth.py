@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 # A dry run cannot call the package manager on a bare host, so another task speaks for it.
 SAME = {"Say what would be installed": "Install the packages"}
+# Whose services these are.
+ROLES = {"web": "django", "worker": "celery", "beat": "celery"}
 BARE, SAME_AGAIN = "bare host", "nothing changed"
 SECRETS = ("not-for-production", "anotherPassword1")
 
@@ -48,11 +50,8 @@ def details(result: dict[str, Any]) -> list[str]:
     found += [f"{item['path']} {item['action']}" for item in result.get("changes", []) if isinstance(item, dict)]
     found += [str(item) for item in result.get("changes", []) if not isinstance(item, dict)]
     found += [str(step["migration"]) for step in result.get("plan", [])]
-    found += [
-        str(result[name])
-        for name in ("action", "created")
-        if isinstance(result.get(name), (str, bool)) and result[name]
-    ]
+    # Not its key `action`: there Ansible's report puts the name of the module.
+    found += [name for name in ("built", "created") if result.get(name) is True]
     found += [f"static {result['static']['changed']}"] if result.get("static") else []
     return found
 
@@ -68,13 +67,15 @@ def changes(run: PlaybookRun) -> list[str]:
 
 
 def covered(run: PlaybookRun) -> frozenset[str]:
-    """Return the modules, and the roles by their trees of files and their services, through which a run changed something."""
+    """Return the modules, and the roles by their services and trees of files, through which a run changed something."""
     found = set()
     for result in run.tasks.values():
         if not result.get("changed"):
             continue
         found.add(str(result.get("action", "")).rpartition(".")[2])
-        found |= {str(item["service"]) for item in result.get("changes", []) if isinstance(item, dict)}
+        steps = [*result.get("steps", []), *(result.get("beside") or {}).get("steps", []), *result.get("changes", [])]
+        services = {str(step["service"]) for step in steps if isinstance(step, dict)}
+        found |= {ROLES.get(service, service) for service in services}
     return frozenset(found)
 
 

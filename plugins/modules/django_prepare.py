@@ -29,7 +29,8 @@ attributes:
     description:
       - Starts no container, and asks the one that serves. Where O(release_id) is another release, it is asked through its
         O(source), which is in the memory of that container for as long, with the packages of the release that serves.
-      - Says so where nothing can be asked yet, as on a bare host, or for a release that is built from git or pulled.
+      - Says so where nothing can be asked yet, as on a bare host, or for a release that is built from git or pulled. Of the
+        release that serves, while none of its containers runs, its record is believed.
     support: full
   diff_mode:
     description: >-
@@ -311,7 +312,21 @@ def question_of(module: AnsibleModule) -> tuple[_dry.Question | None, dict[str, 
     try:
         return _dry.Question(module, module.params["release_id"]), {}
     except _dry.UnknownYetError as error:
-        return None, {"plan_known": False, "unknown_because": str(error)}
+        return None, by_record(module) or {"plan_known": False, "unknown_because": str(error)}
+
+
+def by_record(module: AnsibleModule) -> dict[str, Any]:
+    """Return what is to be said of the plan where the release that serves cannot be asked: it was deployed, so it misses nothing."""
+    record = _release.current_record(module.params["project_dir"]) or {}
+    if record.get("id") != module.params["release_id"]:
+        return {}
+    return {
+        "plan": [],
+        "kinds": _migrations.kinds([]),
+        "heads": record.get("heads", {}),
+        "unknown": [],
+        "plan_known": True,
+    }
 
 
 def main() -> None:

@@ -24,12 +24,14 @@ NAME = "dry-run"
 INVENTORY = ROOT / "molecule" / "dry_run" / "inventory"
 SOURCE = ROOT / ".state" / "dry_run" / "source"
 VARIABLES, TABLE = SOURCE.parent / "variables.json", SOURCE.parent / "table.txt"
-# The folder that Ansible works in is its own, and what Docker and systemd keep for themselves is seen in their answers.
+# The folder that Ansible works in is its own, and what the running application writes is no deed of a run. What Docker and
+# systemd keep for themselves is seen in their answers.
+OTHERS = "\\( -name .ansible -o -path /opt/app/beat -o -path /opt/app/media \\)"
 TREES = "/opt /etc /usr/local /root /home /srv /var/log/barehost /var/backups"
 FILES = (
-    f"find {TREES} -xdev -name .ansible -prune -o -type d -printf '%p %m %U %G\\n' -o -printf '%p %y %m %U %G %s %T@ %l\\n' "
+    f"find {TREES} -xdev {OTHERS} -prune -o -type d -printf '%p %m %U %G\\n' -o -printf '%p %y %m %U %G %s %T@ %l\\n' "
     "2> /dev/null | sort; "
-    f"find {TREES} -xdev -name .ansible -prune -o -type f -print0 2> /dev/null | sort -z | xargs -0r sha256sum"
+    f"find {TREES} -xdev {OTHERS} -prune -o -type f -print0 2> /dev/null | sort -z | xargs -0r sha256sum"
 )
 # Commands that answer the same as long as nobody touches anything.
 ENGINE = {
@@ -37,7 +39,7 @@ ENGINE = {
     "images": "docker image ls --all --no-trunc --digests --format '{{.ID}} {{.Repository}} {{.Tag}} {{.Digest}}'",
     "volumes": "docker volume ls --format '{{.Name}}'",
     "networks": "docker network ls --no-trunc --format '{{.ID}} {{.Name}}'",
-    "build cache": "docker buildx du --format '{{.ID}}' 2> /dev/null || true",
+    "build cache": "docker system df --format '{{.Type}} {{.TotalCount}} {{.Size}}' | grep Build",
 }
 PACKAGES = "dpkg-query --show; systemctl is-enabled docker 2> /dev/null; systemctl show docker --property MainPID"
 DATABASE = (

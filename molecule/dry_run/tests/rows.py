@@ -91,13 +91,15 @@ ROWS = (
     Row("stopped web", ("release_switch",), host=of("web", "stop")),
     Row("removed beat", ("release_switch",), host=of("beat", "rm --force")),
     Row(
-        "removed image", ("release_image",), host="docker image rm --force $(docker image ls --quiet app/app | head -1)"
+        "removed image",
+        ("release_image",),
+        host=f"docker image rm --force app/app:$(basename $(readlink {STACK}/releases/current) .json)",
     ),
     Row("lost password", ("stack_secrets",), host=f"rm {STACK}/secrets/mysql_password"),
     Row("lost static files", ("django_prepare",), host=f"rm -r {STACK}/static/$(readlink {STACK}/static/current)"),
     Row("damaged override", ("release_switch",), host=f"echo '{{' > {STACK}/compose.override.yaml"),
-    Row("stray container", ("compose_up",), variables={"stack_extra_services": {"stray": SERVICE}}),
-    Row("no stray container", ("compose_up",), variables={"stack_extra_services": {}}),
+    Row("another data service", ("release_image",), variables={"stack_extra_services": {"stray": SERVICE}}),
+    Row("no other data service", ("compose_up",), variables={"stack_extra_services": {}}),
     # The project.
     Row("new release", ("release", "release_image", "release_switch"), source={"settings/table.py": "NUMBER = 1\n"}),
     Row("new static file", ("django_prepare",), source={"optimization/static/table.css": "a { color: red }\n"}),

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +39,8 @@ class Result:
         """Whether the dry run told the truth."""
         return self.predicted == self.real
 
+
+MIGRATION = re.compile(r": \w+\.\d{4}_\w+$")
 
 RESULTS: list[Result] = []
 
@@ -118,9 +121,11 @@ def test_a_bare_host(machine: Host, inventory: Inventory) -> None:
     # Which migrations an image brings that is not built, and whose app does not run yet, nobody knows.
     unknown = "Apply the migrations"
     last = RESULTS[-1]
-    assert [line for line in last.predicted if not line.startswith(unknown)] == [
-        line for line in last.real if not line.startswith(unknown)
+    known = [
+        [line for line in lines if not MIGRATION.search(line) and line != unknown]
+        for lines in (last.predicted, last.real)
     ]
+    assert known[0] == known[1]
     assert unknown in last.predicted
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.barehost.django.plugins.module_utils import _dry, _sender, _source
+from ansible_collections.barehost.django.plugins.module_utils import _sender, _serving, _source
 
 MODULE = "barehost.django.django_prepare"
 
@@ -31,7 +31,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             # Sent only where the module has to ask it: the release that serves is asked as it runs.
             dockerfile = str(args.get("dockerfile") or "Dockerfile")
             args["context"] = _sender.send_source(
-                self, str(source), dockerfile, str(args["project_dir"]), _dry.LARGEST_SOURCE
+                self, str(source), dockerfile, str(args["project_dir"]), _serving.LARGEST_SOURCE
             )
             return self._module(args, task_vars)
         except _source.SourceError as error:

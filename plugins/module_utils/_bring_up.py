@@ -24,20 +24,16 @@ RELOAD_SPEC: dict[str, Any] = {
     "command": {"type": "list", "elements": "str", "required": True},
 }
 
-WISH: dict[str, Any] = {
+LATER: dict[str, Any] = {
     "services": {"type": "list", "elements": "str", "required": True},
-    "definitions": {"type": "dict"},
-    "timeout": {"type": "int", "default": 180},
     "remove_orphans": {"type": "bool", "default": False},
     "reload": {"type": "list", "elements": "dict", "options": RELOAD_SPEC, "default": []},
-    "ahead": {
-        "type": "dict",
-        "options": {
-            "services": {"type": "list", "elements": "str", "required": True},
-            "remove_orphans": {"type": "bool", "default": False},
-            "reload": {"type": "list", "elements": "dict", "options": RELOAD_SPEC, "default": []},
-        },
-    },
+}
+WISH: dict[str, Any] = {
+    **LATER,
+    "definitions": {"type": "dict"},
+    "timeout": {"type": "int", "default": 180},
+    "ahead": {"type": "dict", "options": LATER},
 }
 # What these begin with is used by nobody.
 NEW = frozenset({"create", "start", "none"})

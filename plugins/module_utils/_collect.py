@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.barehost.django.plugins.module_utils import (
-    _dry,
     _oneshot,
     _program_collectstatic,
     _program_static_list,
     _release,
+    _serving,
     _static,
 )
 
@@ -64,7 +64,7 @@ def there(request: Request) -> dict[str, Any]:
     return {"changed": False, "directory": str(request.dest), "files": found.files, "bytes": found.bytes}
 
 
-def predicted(request: Request, question: _dry.Question | None) -> dict[str, Any]:
+def predicted(request: Request, question: _serving.Question | None) -> dict[str, Any]:
     """Return what a dry run can say of a release that was not collected yet: the files by the names of their source."""
     listings = [_listing(question, request.seconds, now=now) for now in (False, True)] if question else [None]
     result: dict[str, Any] = {"changed": True, "directory": str(request.dest), "files": 0, "bytes": 0}
@@ -74,11 +74,11 @@ def predicted(request: Request, question: _dry.Question | None) -> dict[str, Any
     return {**result, **_told(request, _static.difference(old, new))}
 
 
-def _listing(question: _dry.Question, seconds: int, *, now: bool) -> dict[str, Any] | None:
+def _listing(question: _serving.Question, seconds: int, *, now: bool) -> dict[str, Any] | None:
     """Return the files that a release would collect, with the hash of each; None where that cannot be known yet."""
     try:
         found = question.ask(_program_static_list, seconds, now=now).first("files")
-    except _dry.UnknownYetError:
+    except _serving.UnknownYetError:
         return None
     return found["files"] if found else None
 

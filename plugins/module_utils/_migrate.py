@@ -7,11 +7,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.barehost.django.plugins.module_utils import (
-    _dry,
     _migrations,
     _oneshot,
     _program_migrate,
     _schema,
+    _serving,
 )
 
 if TYPE_CHECKING:
@@ -49,8 +49,8 @@ def ask(module: AnsibleModule, project: _oneshot.Project, *, apply: bool, lock_w
     )
 
 
-def ask_dry(question: _dry.Question, params: Mapping[str, Any]) -> _oneshot.Answer:
-    """Let Django plan in a dry run."""
+def ask_serving(question: _serving.Question, params: Mapping[str, Any]) -> _oneshot.Answer:
+    """Let Django plan in the container that serves."""
     return question.ask(_program_migrate, params["timeout"], **_wanted(params), apply=False, lock_wait_timeout=0)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import tarfile
 import tempfile
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,7 @@ class Outcome:
     action: str = ""  # build | pull
     revision: str = ""
     msg: str = ""
+    seconds: float = 0.0  # what that took
     needs: str = ""  # context | push: what the controller has to do first
 
 
@@ -60,9 +62,9 @@ class Origin:
         """Return the release and its image, which is on the host then; in a dry run, what would be done for it."""
         for problem in filter(None, map(_image.secret_problem, self.build.secrets)):
             raise _build.ImageError(problem)
-        if self.params["source"]:
-            return self.from_path()
-        return self.from_git() if self.params["git"] else self.from_registry()
+        started = time.monotonic()
+        road = self.from_path if self.params["source"] else self.from_git if self.params["git"] else self.from_registry
+        return replace(road(), seconds=round(time.monotonic() - started, 1))
 
     @property
     def asks_first(self) -> bool:
@@ -77,7 +79,7 @@ class Origin:
             return False
         raise _build.ImageError(f"the host has no {program}; run the playbook bootstrap, which installs it.")
 
-    def named(self, release_id: str, **known: str) -> Outcome:
+    def named(self, release_id: str, **known: Any) -> Outcome:  # noqa: ANN401 - what Outcome takes
         """Return what is there of a release whose id is known."""
         image = f"{self.params['repository']}:{release_id}"
         found = _build.inspect(self.run, image) if "docker" in self.programs else None

@@ -17,7 +17,7 @@ from typing import Any
 
 # Nothing is written into a container beside what a program is for.
 sys.dont_write_bytecode = True
-# What has to be done before the program ends, however it does.
+# What `leave` has to do, which runs no exit hooks.
 AT_THE_END: list[Any] = []
 ERROR_LENGTH = 2000
 TRACE_LENGTH = 3000

@@ -147,7 +147,6 @@ from typing import TYPE_CHECKING, Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.barehost.django.plugins.module_utils import (
-    _dry,
     _files,
     _lock,
     _migrate,
@@ -155,6 +154,7 @@ from ansible_collections.barehost.django.plugins.module_utils import (
     _oneshot,
     _release,
     _schema,
+    _serving,
 )
 
 if TYPE_CHECKING:
@@ -284,8 +284,8 @@ def check(module: AnsibleModule) -> None:
             module.fail_json(msg=_migrations.refusal(plan), **result)
         module.exit_json(**result, **outcome(result, apply=False))
     try:
-        answer = _migrate.ask_dry(_dry.Question(module, module.params["release_id"]), module.params)
-    except _dry.UnknownYetError as error:
+        answer = _migrate.ask_serving(_serving.Question(module, module.params["release_id"]), module.params)
+    except _serving.UnknownYetError as error:
         exit_unknown(module, str(error))
         return
     if _migrate.unreachable_yet(answer):

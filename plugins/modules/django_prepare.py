@@ -186,7 +186,6 @@ from typing import TYPE_CHECKING, Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.barehost.django.plugins.module_utils import (
     _collect,
-    _dry,
     _lock,
     _migrate,
     _migrations,
@@ -194,6 +193,7 @@ from ansible_collections.barehost.django.plugins.module_utils import (
     _release,
     _rollback,
     _schema,
+    _serving,
 )
 
 if TYPE_CHECKING:
@@ -203,7 +203,7 @@ ARGUMENTS: dict[str, Any] = {
     **_oneshot.ARGUMENTS,
     **_lock.ARGUMENTS,
     **_migrate.ARGUMENTS,
-    **_dry.ARGUMENTS,
+    **_serving.ARGUMENTS,
     "definition": {"type": "str", "default": ""},
     "release_id": {"type": "str", "required": True},
     "collect": {"type": "bool", "default": True},
@@ -213,7 +213,9 @@ ARGUMENTS: dict[str, Any] = {
 }
 
 
-def static_files(module: AnsibleModule, request: _collect.Request, question: _dry.Question | None) -> dict[str, Any]:
+def static_files(
+    module: AnsibleModule, request: _collect.Request, question: _serving.Question | None
+) -> dict[str, Any]:
     """Collect where that is wanted and was not done yet."""
     if not module.params["collect"]:
         return {}
@@ -222,13 +224,13 @@ def static_files(module: AnsibleModule, request: _collect.Request, question: _dr
     return {"static": _collect.predicted(request, question) if module.check_mode else _collect.collect(module, request)}
 
 
-def plan(module: AnsibleModule, question: _dry.Question | None) -> dict[str, Any]:
+def plan(module: AnsibleModule, question: _serving.Question | None) -> dict[str, Any]:
     """Ask for the plan."""
     asked = _release.now()
     if question:
         try:
-            answer = _migrate.ask_dry(question, module.params)
-        except _dry.UnknownYetError as error:
+            answer = _migrate.ask_serving(question, module.params)
+        except _serving.UnknownYetError as error:
             return {"plan_known": False, "unknown_because": str(error)}
     if not question or (not answer.events and not module.check_mode):
         # Also where the container that serves has gone in between.
@@ -305,13 +307,13 @@ def wait(module: AnsibleModule) -> None:
     _oneshot.wait_for_others(module, project, [_migrate.APPLYING, _collect.COLLECTING], module.params["timeout"])
 
 
-def question_of(module: AnsibleModule) -> tuple[_dry.Question | None, dict[str, Any]]:
+def question_of(module: AnsibleModule) -> tuple[_serving.Question | None, dict[str, Any]]:
     """Return what is asked in the container that serves; where a dry run can ask nothing, what is to be said of the plan."""
     if not module.check_mode:
-        return _dry.as_it_runs(module, module.params["release_id"], module.params["definition"]), {}
+        return _serving.as_it_runs(module, module.params["release_id"], module.params["definition"]), {}
     try:
-        return _dry.Question(module, module.params["release_id"]), {}
-    except _dry.UnknownYetError as error:
+        return _serving.Question(module, module.params["release_id"]), {}
+    except _serving.UnknownYetError as error:
         return None, by_record(module) or {"plan_known": False, "unknown_because": str(error)}
 
 

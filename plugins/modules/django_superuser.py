@@ -99,7 +99,7 @@ detail:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.barehost.django.plugins.module_utils import _dry, _lock, _oneshot, _program_superuser
+from ansible_collections.barehost.django.plugins.module_utils import _lock, _oneshot, _program_superuser, _serving
 
 ARGUMENTS: dict[str, Any] = {
     **_oneshot.ARGUMENTS,
@@ -158,13 +158,13 @@ def exit_unknown(module: AnsibleModule, reason: str) -> None:
     )
 
 
-def question_of(module: AnsibleModule) -> _dry.Question | None:
+def question_of(module: AnsibleModule) -> _serving.Question | None:
     """Return what a dry run asks the release that serves; end it where it can ask nothing."""
     if not module.check_mode:
         return None
     try:
-        return _dry.Question(module, "")
-    except _dry.UnknownYetError as error:
+        return _serving.Question(module, "")
+    except _serving.UnknownYetError as error:
         exit_unknown(module, str(error))
         return None
 

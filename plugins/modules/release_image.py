@@ -217,7 +217,6 @@ msg:
   returned: always
 """
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -290,7 +289,6 @@ def main() -> None:
         supports_check_mode=True,
     )
     _lock.step_until_exit(module, module.params["project_dir"], "image")
-    started = time.monotonic()
     there = frozenset(name for name in ("docker", "git") if module.get_bin_path(name) is not None)
     root = Path(module.params["project_dir"])
     # First of all: what killed runs left may be what fills the disk, or a password.
@@ -304,7 +302,7 @@ def main() -> None:
         module.fail_json(msg=str(error))
     if outcome.needs:
         module.exit_json(changed=False, needs=outcome.needs)
-    finish(module, outcome, task, round(time.monotonic() - started, 1))
+    finish(module, outcome, task)
 
 
 def find_beside(module: AnsibleModule, origin: _origin.Origin) -> tuple[_origin.Outcome, _bring_up.BringUp | None]:
@@ -359,7 +357,7 @@ def make_room(module: AnsibleModule) -> None:
         module.warn(f"pruning earlier releases: {problem}")
 
 
-def finish(module: AnsibleModule, outcome: _origin.Outcome, task: _bring_up.BringUp | None, seconds: float) -> None:
+def finish(module: AnsibleModule, outcome: _origin.Outcome, task: _bring_up.BringUp | None) -> None:
     """Write the candidate file and report."""
     params = module.params
     candidate = _release.candidate_path(params["project_dir"], outcome.release_id)
@@ -381,7 +379,7 @@ def finish(module: AnsibleModule, outcome: _origin.Outcome, task: _bring_up.Brin
         "msg": outcome.msg or f"image {outcome.image}: {outcome.action or 'there'}",
     }
     if outcome.action and not module.check_mode:
-        result["seconds"] = seconds
+        result["seconds"] = outcome.seconds
     after = f"image {outcome.image}: {outcome.action}\n" if outcome.action else ""
     changed = bool(outcome.action or stale)
     if task:

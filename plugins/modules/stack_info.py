@@ -72,8 +72,8 @@ packages:
   returned: always
 stack:
   description: >-
-    The stack's directory, the record of the release that serves, each service's state, the names of all its containers
-    and, with O(volumes), of its volumes.
+    The stack's directory, the record of the release that serves, the ids of the releases whose image is there, each
+    service's state, the names of all its containers and, with O(volumes), of its volumes.
   type: dict
   returned: always
 """

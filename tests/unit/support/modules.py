@@ -14,7 +14,7 @@ from unittest import mock
 
 from ansible.module_utils import basic
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.barehost.django.plugins.module_utils import _dry, _oneshot
+from ansible_collections.barehost.django.plugins.module_utils import _oneshot, _serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -76,7 +76,7 @@ def recorded(name: str) -> Reply:
 
 def stack_runs(engine: Engine, release: str = SERVING, definition: str = "") -> Engine:
     """Let a container of a release serve, made from something."""
-    return engine.on("ps", _dry.FORMAT, reply=(0, f"{CONTAINER} shop/app:{release} {definition}\n", ""))
+    return engine.on("ps", _serving.FORMAT, reply=(0, f"{CONTAINER} shop/app:{release} {definition}\n", ""))
 
 
 def sent(call: Call) -> dict[str, Any]:

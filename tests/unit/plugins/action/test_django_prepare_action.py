@@ -17,7 +17,7 @@ import pytest
 import yaml
 from ansible.errors import AnsibleActionFail
 from ansible_collections.barehost.django.plugins.action import django_prepare
-from ansible_collections.barehost.django.plugins.module_utils import _dry
+from ansible_collections.barehost.django.plugins.module_utils import _serving
 from support.project import add_migration, write_app
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def test_whatever_else_sends_nothing(host: Path, extra: dict[str, str], *, check
 
 def test_a_source_that_is_too_large_stays_here(host: Path, source: str, monkeypatch: pytest.MonkeyPatch) -> None:
     size = 10 * 1024 * 1024
-    monkeypatch.setattr(_dry, "LARGEST_SOURCE", size)
+    monkeypatch.setattr(_serving, "LARGEST_SOURCE", size)
     with (Path(source) / "in").open("wb") as file:
         file.truncate(size)
     action = Action(host, {**RELEASE, "source": source}, check=True)

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from ansible_collections.barehost.django.plugins.module_utils import (
-    _dry,
     _program_base,
     _program_migrate,
     _program_source,
+    _serving,
     _source,
 )
 from support import look
@@ -206,7 +206,7 @@ def test_the_plan_of_another_release_is_made_from_its_source(
     with context.open("wb") as file:
         _source.pack(str(source), "Dockerfile", file)
     before = below(migrated), query(migrated, "SELECT * FROM django_migrations")
-    text = _dry.packed(str(context), "abc")
+    text = _serving.packed(str(context), "abc")
     plans = [ask(migrated, _program_migrate, apply=False, source=found).first("plan") for found in ("", text)]
     assert [[step["migration"] for step in (plan or {})["plan"]] for plan in plans] == [[], ["shop.0002_more"]]
     assert (below(migrated), query(migrated, "SELECT * FROM django_migrations")) == before

@@ -10,7 +10,7 @@ from unittest import mock
 
 import pytest
 from ansible.module_utils import basic
-from ansible_collections.barehost.django.plugins.module_utils import _dry, _oneshot
+from ansible_collections.barehost.django.plugins.module_utils import _oneshot, _serving
 from ansible_collections.barehost.django.plugins.modules import django_migrate
 from support.modules import CONTAINER, SERVING, Engine, recorded, run, sent, stack_runs
 
@@ -175,7 +175,7 @@ def test_the_container_is_removed_when_time_is_up() -> None:
 
 
 def lists(code: int, out: str, err: str = "") -> Engine:
-    return Engine().on("ps", _dry.FORMAT, reply=(code, out, err))
+    return Engine().on("ps", _serving.FORMAT, reply=(code, out, err))
 
 
 @pytest.mark.parametrize(

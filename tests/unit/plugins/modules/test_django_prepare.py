@@ -15,7 +15,7 @@ from unittest import mock
 
 import pytest
 from ansible.module_utils import basic
-from ansible_collections.barehost.django.plugins.module_utils import _dry
+from ansible_collections.barehost.django.plugins.module_utils import _serving
 from ansible_collections.barehost.django.plugins.modules import django_prepare
 from support.modules import SERVING, Engine, recorded, run, sent, stack_runs
 
@@ -353,6 +353,6 @@ def test_a_release_that_serves_and_does_not_run_is_known_by_its_record(
     (tmp_path / "releases").mkdir()
     (tmp_path / "releases" / f"{serves}.json").write_text(json.dumps({"id": serves, "heads": {"shop": "0002"}}))
     (tmp_path / "releases" / "current").symlink_to(f"{serves}.json")
-    engine = Engine().on("ps", _dry.FORMAT, reply=(0, "", ""))
+    engine = Engine().on("ps", _serving.FORMAT, reply=(0, "", ""))
     result = run(django_prepare.main, args(tmp_path), engine, check=True)
     assert (result["plan_known"], result.get("plan")) == (known, [] if known else None)

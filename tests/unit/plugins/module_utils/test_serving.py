@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.barehost.django.plugins.module_utils import _dry, _migrate, _oneshot, _program_migrate
+from ansible_collections.barehost.django.plugins.module_utils import _migrate, _oneshot, _program_migrate, _serving
 from support.modules import CONTAINER, SERVING, Engine, assert_only_asked, recorded, run, sent, stack_runs
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 OTHER = "9d8c7b6a5f4e"
 ARGS = {"project_dir": "/opt/shop", "settings_module": "shop.settings", "python": "python3"}
-SPEC = {**_oneshot.ARGUMENTS, **_dry.ARGUMENTS, **_migrate.ARGUMENTS}
+SPEC = {**_oneshot.ARGUMENTS, **_serving.ARGUMENTS, **_migrate.ARGUMENTS}
 
 
 def within(
@@ -34,7 +34,7 @@ def within(
         module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
         try:
             result = what(module)
-        except _dry.UnknownYetError as error:
+        except _serving.UnknownYetError as error:
             result = {"unknown": str(error)}
         module.exit_json(**result)
 
@@ -44,7 +44,7 @@ def within(
 
 
 def look(module: AnsibleModule) -> dict[str, Any]:
-    found = _dry.serving(module, _oneshot.Project.from_params(module.params))
+    found = _serving.serving(module, _oneshot.Project.from_params(module.params))
     return {"container": found.container, "release_id": found.release_id}
 
 
@@ -64,7 +64,7 @@ def says(**failed: str) -> Reply:
 
 def question(release_id: str, *, now: bool = False) -> Callable[[AnsibleModule], dict[str, Any]]:
     def ask(module: AnsibleModule) -> dict[str, Any]:
-        asked = _dry.Question(module, release_id)
+        asked = _serving.Question(module, release_id)
         answer = asked.ask(_program_migrate, 77, now=now, database="default")
         return {"release_id": asked.release_id, "events": answer.events, "code": answer.code}
 

@@ -217,176 +217,24 @@ msg:
   returned: always
 """
 
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.barehost.django.plugins.module_utils import (
-    _bring_up,
-    _build,
-    _git,
-    _litter,
-    _lock,
-    _oneshot,
-    _origin,
-    _prune,
-    _release,
-    _up,
-)
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-SHOWN_REVISION = 12
-
-
-def shown_revision(params: dict[str, Any], revision: str) -> str:
-    """Return a revision as people read it; that of a folder comes from the action plugin."""
-    return "" if params["source"] else revision[:SHOWN_REVISION]
+from ansible_collections.barehost.django.plugins.module_utils import _lock, _run_image
 
 
 def main() -> None:
     """Run the module."""
-    git = {
-        "repository": {"type": "str", "required": True},
-        "revision": {"type": "str", "required": True},
-        "subdirectory": {"type": "str", "default": ""},
-        "username": {"type": "str", "default": "x-access-token"},
-        "known_hosts": {"type": "str"},
-    }
     module = AnsibleModule(
         argument_spec={
             **_lock.ARGUMENTS,
-            "keep": {"type": "int", "default": 5},
             "project_dir": {"type": "path", "required": True},
-            "repository": {"type": "str", "required": True},
-            "services": {"type": "list", "elements": "str", "required": True},
-            "release_id": {"type": "str"},
-            "source": {"type": "path"},
-            "git": {"type": "dict", "options": git},
-            # Not below git: Ansible logs a dictionary as Python writes it, where a key with lines is not found and hidden.
-            "git_token": {"type": "str", "no_log": True},
-            "git_ssh_key": {"type": "str", "no_log": True},
-            "reference": {"type": "str"},
-            "registry_username": {"type": "str"},
-            "registry_password": {"type": "str", "no_log": True},
-            "push_to": {"type": "str"},
-            "dockerfile": {"type": "str", "default": "Dockerfile"},
-            "build_args": {"type": "dict", "default": {}},
-            "build_secrets": {"type": "dict", "default": {}, "no_log": True},
-            "labels": {"type": "dict", "default": {}},
-            "timeout": {"type": "int", "default": 3600},
-            "beside": {"type": "dict"},
-            "there": {"type": "list", "elements": "str"},
-            "context": {"type": "path"},
-            "pushed": {"type": "bool", "default": False},
-            "revision": {"type": "str", "default": ""},
+            **_run_image.OPTIONS,
+            **_run_image.SECRETS,
         },
-        required_one_of=[("source", "git", "reference")],
-        mutually_exclusive=[("source", "git", "reference"), ("push_to", "git"), ("push_to", "reference")],
-        required_by={"source": ["release_id"], "push_to": ["source"]},
         supports_check_mode=True,
+        **_run_image.RULES,
     )
-    _lock.step_until_exit(module, module.params["project_dir"], "image")
-    there = frozenset(name for name in ("docker", "git") if module.get_bin_path(name) is not None)
-    root = Path(module.params["project_dir"])
-    # First of all: what killed runs left may be what fills the disk, or a password.
-    for problem in _litter.clear(root, module.params["context"]):
-        module.warn(f"removing what killed runs left: {problem}")
-    try:
-        with _litter.work_folder(root, module.tmpdir) as tmpdir:
-            origin = _origin.Origin(runner(module), module.params, tmpdir, there, check=module.check_mode)
-            outcome, task = find_beside(module, origin)
-    except (_build.ImageError, _git.GitError, _up.UpError) as error:
-        module.fail_json(msg=str(error))
-    if outcome.needs:
-        module.exit_json(changed=False, needs=outcome.needs)
-    finish(module, outcome, task)
-
-
-def find_beside(module: AnsibleModule, origin: _origin.Origin) -> tuple[_origin.Outcome, _bring_up.BringUp | None]:
-    """Have the image, and the services beside it: at the same time where nobody uses these yet, otherwise afterwards."""
-    if module.params["beside"] is None:
-        return origin.find(), None
-    try:
-        task = _bring_up.BringUp.beside(module, module.params["beside"])
-    except ValueError as error:
-        module.fail_json(msg=f"beside: {error}")
-    if origin.asks_first:
-        outcome = origin.find()
-        if not outcome.needs:
-            task.decide()
-            task.act()
-    elif task.decide().only_new:
-        with ThreadPoolExecutor(1) as pool:
-            up = pool.submit(task.act)
-            outcome = origin.find()
-        up.result()
-    else:
-        outcome = origin.find()
-        task.act()
-    return outcome, task
-
-
-def runner(module: AnsibleModule) -> _git.Runner:
-    """Return what runs the commands that have an image be there, all of them together within the time that they have."""
-    limit = _build.Deadline(module.params["timeout"])
-    timeout = module.get_bin_path("timeout", required=True)
-
-    def run(argv: list[str], env: Mapping[str, str], data: str | None) -> tuple[int, str, str]:
-        if "build" in argv[:2] or "pull" in argv[:2]:
-            make_room(module)
-        limited = _oneshot.limited(argv, limit.rest(), timeout)
-        code, out, err = module.run_command(limited, environ_update=dict(env), data=data)
-        if code in (_oneshot.TIMED_OUT, _oneshot.KILLED) and limit.over():
-            raise limit.late(argv, err or out)
-        return code, out, err
-
-    return run
-
-
-def make_room(module: AnsibleModule) -> None:
-    """Remove what is not kept any more before the disk is needed; trouble with that is a warning."""
-    params = module.params
-    root = Path(params["project_dir"])
-    current = _release.current_record(params["project_dir"]) or {}
-    always = [str(current.get("id", "")), params["release_id"] or ""]
-    _, problems = _prune.prune(module.run_command, root, params["repository"], keep=params["keep"], always=always)
-    for problem in problems:
-        module.warn(f"pruning earlier releases: {problem}")
-
-
-def finish(module: AnsibleModule, outcome: _origin.Outcome, task: _bring_up.BringUp | None) -> None:
-    """Write the candidate file and report."""
-    params = module.params
-    candidate = _release.candidate_path(params["project_dir"], outcome.release_id)
-    text = _release.override_text(outcome.release_id, outcome.image, params["services"])
-    stale = not candidate.exists() or candidate.read_text(encoding="utf-8") != text
-    if stale and not module.check_mode:
-        Path(params["project_dir"]).mkdir(mode=0o750, parents=True, exist_ok=True)
-        _release.write_text(candidate, text)
-    record = _release.record_path(params["project_dir"], outcome.release_id)
-    if not record.exists() and not module.check_mode:
-        _release.update_record(record, outcome.release_id, outcome.image, {"step": "image"})
-    result: dict[str, Any] = {
-        "release_id": outcome.release_id,
-        "image": outcome.image,
-        "image_id": outcome.found.id if outcome.found else "",
-        "built": bool(outcome.action),
-        "action": outcome.action,
-        "git_revision": shown_revision(params, outcome.revision),
-        "msg": outcome.msg or f"image {outcome.image}: {outcome.action or 'there'}",
-    }
-    if outcome.action and not module.check_mode:
-        result["seconds"] = outcome.seconds
-    after = f"image {outcome.image}: {outcome.action}\n" if outcome.action else ""
-    changed = bool(outcome.action or stale)
-    if task:
-        result["beside"] = task.result()
-        changed = changed or bool(result["beside"]["steps"])
-        after += task.text()
-    module.exit_json(changed=changed, diff={"before": "", "after": after}, **result)
+    _lock.step_until_exit(module, module.params["project_dir"], _run_image.STEP)
+    module.exit_json(**_run_image.run(module))
 
 
 if __name__ == "__main__":

@@ -169,150 +169,22 @@ serving:
   returned: always
 """
 
-from typing import Any
-
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.barehost.django.plugins.module_utils import _lock, _prune, _release, _rollover, _switch, _up
-from ansible_collections.barehost.django.plugins.module_utils._switch_job import Job
-
-ARGUMENTS: dict[str, Any] = {
-    **_lock.ARGUMENTS,
-    "project_dir": {"type": "path", "required": True},
-    "project": {"type": "str", "required": True},
-    "release_id": {"type": "str", "required": True},
-    "image": {"type": "str", "required": True},
-    "services": {"type": "list", "elements": "dict", "options": _rollover.SERVICE_SPEC, "required": True},
-    "edge": {"type": "dict", "default": {}},
-    "tasks": {"type": "dict", "default": {}},
-    "definitions": {"type": "dict"},
-    "static_root": {"type": "str", "default": ""},
-    "timeout": {"type": "int", "default": 120},
-    "drain_timeout": {"type": "int", "default": 60},
-    "keep": {"type": "int", "default": 5},
-    "settings_before": {"type": "bool", "default": False},
-    "reject": {"type": "str", "default": ""},
-    "details": {"type": "dict", "default": {}},
-}
-
-
-def execute(job: Job) -> _switch.Switch:
-    """Switch; what fails is taken back, and said."""
-    host = job.host()
-    timeouts = _switch.Timeouts(health=job.params["timeout"], drain=job.params["drain_timeout"])
-    switch = _switch.Switch(host, job.target(host), timeouts)
-    try:
-        switch.run()
-    except _switch.SwitchError as error:
-        fail(job, error)
-    tidy(job)
-    if switch.facts["undrained"]:
-        job.module.warn(
-            f"{switch.facts['undrained']} processes of {job.params['edge']['service']} still had requests in hand after "
-            f"{job.params['drain_timeout']} s; these were ended within the old containers' grace"
-        )
-    return switch
-
-
-def fail(job: Job, error: _switch.SwitchError) -> None:
-    """End with what went wrong, and what serves now."""
-    message = (
-        f"release {job.release_id} was not accepted in step {error.step}; "
-        f"{error.stands(job.release_id, job.serving)}: {error}"
-    )
-    if not error.committed and job.serving:
-        try:
-            _release.restore_files(str(job.root))
-        except OSError as trouble:
-            message += f"; the settings of release {job.serving} could not be put back ({trouble})"
-    job.module.fail_json(
-        msg=message,
-        changed=error.committed,
-        failed_step=error.step,
-        **stands(job, switched=error.committed),
-    )
-
-
-# What gives a service other containers.
-REPLACES = frozenset({"create", "recreate"})
-
-
-def stands(job: Job, *, switched: bool = False) -> dict[str, Any]:
-    """Return what serves, and what there is to go back to."""
-    return {
-        "before": job.before["id"],
-        "switch_before": job.before["switch"],
-        "returnable": switched or job.resumed,
-        "serving": job.release_id if switched else job.serving,
-    }
-
-
-def tidy(job: Job) -> None:
-    """Note the end, and remove what is not kept any more: the release serves, so trouble with that is a warning."""
-    repository = job.params["image"].rpartition(":")[0]
-    # A host whose verify fails, or another host's, still has to come back to what served before.
-    always = [job.release_id, job.before["id"]]
-    try:
-        job.note("done")
-        _, problems = _prune.prune(job.module.run_command, job.root, repository, keep=job.params["keep"], always=always)
-        _release.drop_settings(str(job.root))
-    except OSError as error:
-        problems = [str(error)]
-    for problem in problems:
-        job.module.warn(f"pruning earlier releases: {problem}")
+from ansible_collections.barehost.django.plugins.module_utils import _lock, _run_switch
 
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
-    _lock.step_until_exit(module, module.params["project_dir"], "switch")
-    job = None
-    try:
-        job = Job(module)
-        if module.check_mode and (module.get_bin_path("docker") is None or not job.engine.answers()):
-            steps = [_up.Step(service.name, "create", "nothing is deployed yet") for service in job.services]
-            exit_with(job, steps, ["everything"], {})
-        if module.params["settings_before"] and not module.check_mode:
-            settings = (job.serving_record.get("before") or {}).get(_release.SETTINGS, "")
-            _release.restore_files(module.params["project_dir"], settings)
-        job.look()
-        steps = _rollover.steps(job.works)
-        stale = _release.differs(str(job.root), job.release_id, job.text, static=bool(module.params["static_root"])) + (
-            [] if job.host().route() == job.route() and job.host().route_loaded() else ["route"]
-        )
-        more: dict[str, Any] = {}
-        if (steps or stale) and not module.check_mode:
-            switch = execute(job)
-            more = {
-                "seconds": switch.seconds,
-                **{key: switch.facts.get(key) for key in ("tasks_before", "tasks_after", "undrained")},
-            }
-        exit_with(job, steps, stale, more)
-    except (_up.UpError, OSError, ValueError) as error:
-        module.fail_json(msg=str(error), **(stands(job) if job else {}))
-
-
-def routes(job: Job, steps: list[_up.Step], stale: list[str]) -> bool:
-    """Whether the edge gets another route, with which it loads all its other files too."""
-    routed = {service.name for service in job.services if service.routed}
-    return "route" in stale or any(step.service in routed and step.action in REPLACES for step in steps)
-
-
-def exit_with(job: Job, steps: list[_up.Step], stale: list[str], more: dict[str, Any]) -> None:
-    """Return the result."""
-    changed = bool(steps or stale)
-    lines = [f"{step.service}: {step.action} ({step.reason})\n" for step in steps]
-    job.module.exit_json(
-        changed=changed,
-        steps=[vars(step) for step in steps],
-        stale=stale,
-        diff={
-            "before": f"release: {job.serving or 'none'}\n" if changed else "",
-            "after": "".join([f"release: {job.release_id}\n", *lines]) if changed else "",
+    module = AnsibleModule(
+        argument_spec={
+            **_lock.ARGUMENTS,
+            "project_dir": {"type": "path", "required": True},
+            **_run_switch.OPTIONS,
         },
-        routes=routes(job, steps, stale),
-        **stands(job, switched=changed and not job.module.check_mode),
-        **more,
+        supports_check_mode=True,
     )
+    _lock.step_until_exit(module, module.params["project_dir"], _run_switch.STEP)
+    module.exit_json(**_run_switch.run(module))
 
 
 if __name__ == "__main__":

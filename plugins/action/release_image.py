@@ -23,7 +23,7 @@ from ansible.utils.display import Display
 from ansible_collections.barehost.django.plugins.module_utils import _build, _image, _lock, _sender, _source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 MODULE = "barehost.django.release_image"
 # What only this plugin may say.
@@ -176,15 +176,20 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         """Run the module once where the image is there, and twice where it has to be built."""
         super().run(tmp, task_vars)
         args = {key: value for key, value in self._task.args.items() if key not in INTERNAL}
-        result = {"needs": "context"} if self._surely_missing(args) else self._module(args, task_vars)
-        if result.get("needs"):
-            try:
-                result = self._module({**args, **self._provide(result["needs"], args)}, task_vars)
-            finally:
-                self._remove_tmp_path(self._connection._shell.tmpdir)
+        result = self._find(args, lambda given: self._module(given, task_vars))
         if args.get("source") and not result.get("failed"):
             return {**result, "git_revision": git_revision(str(args["source"]))}
         return result
+
+    def _find(self, args: dict[str, Any], call: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
+        """Call the host, and once more where it needs something of the controller first."""
+        result = {"needs": "context"} if self._surely_missing(args) else call(args)
+        if not result.get("needs"):
+            return result
+        try:
+            return call({**args, **self._provide(result["needs"], args)})
+        finally:
+            self._remove_tmp_path(self._connection._shell.tmpdir)
 
     def _surely_missing(self, args: dict[str, Any]) -> bool:
         """Whether it is known without asking that the source has to be sent."""

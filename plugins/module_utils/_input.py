@@ -23,6 +23,7 @@ FOREIGN_CUTOFF = 0.92
 NEAR_CUTOFF = 0.6
 # What the playbooks themselves read, with prefixes that are no role's.
 PLAYBOOK_VARIABLES = (
+    "barehost_engine",
     "barehost_hosts",
     "release_id",
     "release_serial",
@@ -186,6 +187,9 @@ def slips(left: str, right: str, limit: int = 2) -> int:
             if i > 1 and j > 1 and letter == right[j - 2] and left[i - 2] == other:
                 cost = min(cost, last[j - 2] + 1)
             row.append(cost)
+        # Most names differ in their first letters already, and a site has thousands of pairs.
+        if min(row) > limit and min(before) > limit:
+            return limit + 1
     return min(row[-1], limit + 1)
 
 

@@ -57,7 +57,9 @@ def ask_serving(question: _serving.Question, params: Mapping[str, Any]) -> _ones
 def _wanted(params: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the program has to know in any case."""
     refuse = params["serving"] and not params["allow_destructive"]
-    return {"database": params["database"], "refuse_destructive": refuse}
+    user, password = params.get("superuser"), params.get("superuser_password")
+    asked = {**user, "password": password, "renew_password": True} if user and password else None
+    return {"database": params["database"], "refuse_destructive": refuse, "superuser": asked}
 
 
 def result_of(answer: _oneshot.Answer) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 from ansible_collections.barehost.django.plugins.module_utils._program_base import Reporter, leave, set_up_django
 from ansible_collections.barehost.django.plugins.module_utils._program_classify import DESTRUCTIVE, Classifier, describe
 from ansible_collections.barehost.django.plugins.module_utils._program_source import go_to_source
+from ansible_collections.barehost.django.plugins.module_utils._program_user import converge
 
 
 def make_plan(executor: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - a MigrationExecutor
@@ -151,6 +152,15 @@ def apply(parameters: dict[str, Any], reporter: Reporter, connection: Any) -> bo
     return True
 
 
+def look_at_user(parameters: dict[str, Any], reporter: Reporter) -> None:
+    """Say whether the superuser is as it should be, which costs little once Django has started; unknown is no error here."""
+    try:
+        found = converge({**parameters, "apply": False})
+    except Exception:  # noqa: BLE001 - a user model is any code; who sets the user says what is wrong with it
+        return
+    reporter.emit("superuser", settled=not found["created"] and not found["changes"])
+
+
 def main(parameters: dict[str, Any]) -> None:
     """Plan, and apply where that is asked for."""
     reporter = Reporter(parameters["mark"])
@@ -185,5 +195,7 @@ def main(parameters: dict[str, Any]) -> None:
         leave(1)
     if parameters["apply"] and not apply(parameters, reporter, connection):
         leave(1)
+    if parameters.get("superuser") and not plan:
+        look_at_user(parameters["superuser"], reporter)
     reporter.emit("done")
     leave(0)

@@ -175,4 +175,3 @@ def finish(module: AnsibleModule, outcome: _origin.Outcome, task: _bring_up.Brin
         changed = changed or bool(result["beside"]["steps"])
         after += task.text()
     return {"changed": changed, "diff": {"before": "", "after": after}, **result}
-

@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
 STEP = "static files, plan of migrations"
+SUPERUSER: dict[str, Any] = {
+    "username": {"type": "str", "required": True},
+    "email": {"type": "str", "default": ""},
+    "fields": {"type": "dict", "default": {}},
+}
 OPTIONS: dict[str, Any] = {
     **{name: spec for name, spec in _oneshot.ARGUMENTS.items() if name != "project_dir"},
     **_migrate.ARGUMENTS,
@@ -34,7 +39,9 @@ OPTIONS: dict[str, Any] = {
     "static_root": {"type": "str", "default": "/app/staticfiles"},
     "collect_timeout": {"type": "int", "default": 300},
     "allow_schema_mismatch": {"type": "bool", "default": False},
+    "superuser": {"type": "dict", "options": SUPERUSER},
 }
+SECRETS: dict[str, Any] = {"superuser_password": {"type": "str", "no_log": True}}
 
 
 def static_files(
@@ -68,6 +75,9 @@ def plan(module: AnsibleModule, question: _serving.Question | None) -> dict[str,
             return {"plan_known": False, "unknown_because": _migrate.NO_DATABASE}
         message = _migrate.failure(answer, found, module.params, apply=False)
         raise _oneshot.ProgramError(message, answer, **result)
+    user = answer.first("superuser")
+    if user:
+        result["superuser_settled"] = user["settled"]
     return {**result, "answer": _schema.said(answer.first("plan") or {}, asked=asked)}
 
 

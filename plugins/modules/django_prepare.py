@@ -85,6 +85,18 @@ options:
     description: Whether to go on although the database has destructive migrations that the image does not have.
     type: bool
     default: false
+  superuser:
+    description:
+      - The superuser that there should be, about which Django is asked while it is at it; nothing is done to it.
+      - Without O(superuser_password) nothing is asked.
+    type: dict
+    suboptions:
+      username: {description: Name of the user., type: str, required: true}
+      email: {description: Email address of the user., type: str, default: ""}
+      fields: {description: Values of further fields., type: dict, default: {}}
+  superuser_password:
+    description: Password of O(superuser).
+    type: str
   database:
     description: Alias of the database in Django's C(DATABASES).
     type: str
@@ -170,6 +182,10 @@ plan_known:
   description: Whether Django could be asked; false only in check mode on a host that is not far enough.
   type: bool
   returned: always
+superuser_settled:
+  description: Whether O(superuser) is as it should be.
+  type: bool
+  returned: where O(superuser) is given, no migration is missing, and Django could say it
 error:
   description: Name of the class of the error.
   type: str
@@ -187,7 +203,8 @@ from ansible_collections.barehost.django.plugins.module_utils import _lock, _one
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(
-        argument_spec={**_oneshot.ARGUMENTS, **_lock.ARGUMENTS, **_run_prepare.OPTIONS}, supports_check_mode=True
+        argument_spec={**_oneshot.ARGUMENTS, **_lock.ARGUMENTS, **_run_prepare.OPTIONS, **_run_prepare.SECRETS},
+        supports_check_mode=True,
     )
     _lock.step_until_exit(module, module.params["project_dir"], _run_prepare.STEP)
     module.exit_json(**_run_prepare.run(module))

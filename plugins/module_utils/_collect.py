@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.barehost.django.plugins.module_utils import (
     _oneshot,
     _program_collectstatic,
+    _program_prepare,
     _program_static_list,
     _release,
     _serving,
@@ -19,7 +20,8 @@ from ansible_collections.barehost.django.plugins.module_utils import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+    from types import ModuleType
 
     from ansible.module_utils.basic import AnsibleModule
 
@@ -100,21 +102,46 @@ def _told(request: Request, difference: _static.Comparison) -> dict[str, Any]:
 
 def collect(module: AnsibleModule, request: Request) -> dict[str, Any]:
     """Collect into a directory beside the target, and rename it; return what came of it."""
+    return _settled(module, request, (_program_collectstatic, {}), request.seconds, lambda answer: answer)
+
+
+def plan_and_collect(
+    module: AnsibleModule, request: Request, wanted: Mapping[str, Any], planned: Callable[[_oneshot.Answer], Any]
+) -> dict[str, Any]:
+    """As collect, after Django has planned in the same process; `planned` gets that answer, and raises where it is no good."""
+
+    def rest(answer: _oneshot.Answer) -> _oneshot.Answer:
+        before, after = answer.split("collecting")
+        planned(before)
+        return after
+
+    return _settled(module, request, (_program_prepare, wanted), request.seconds + module.params["timeout"], rest)
+
+
+def _settled(
+    module: AnsibleModule,
+    request: Request,
+    program: tuple[ModuleType, Mapping[str, Any]],
+    seconds: int,
+    look: Callable[[_oneshot.Answer], _oneshot.Answer],
+) -> dict[str, Any]:
+    """Run a program that collects, with parameters beside those of any; `look` takes its part out of the answer."""
     project = _oneshot.Project.from_params(module.params)
     name = _oneshot.container_name(COLLECTING)
     staging = _static.make_staging(request.dest)
     try:
         answer = _oneshot.run_program(
             module,
-            # Root, as it is the directory's owner: no user id of an image needs to be known out here.
-            _oneshot.oneshot_cmd(project, name, user="0:0", volumes=[f"{staging}:{request.static_root}"]),
-            _program_collectstatic,
-            {"settings_module": project.settings_module, "static_root": request.static_root},
-            seconds=request.seconds,
+            # As the image's own user, whom the directory lets in: what an app's settings write elsewhere stays that user's.
+            _oneshot.oneshot_cmd(project, name, volumes=[f"{staging}:{request.static_root}"]),
+            program[0],
+            {"settings_module": project.settings_module, "static_root": request.static_root, **program[1]},
+            seconds=seconds,
             container=name,
         )
+        answer = look(answer)
         if answer.first("done") is None:
-            message = _oneshot.explain(answer, "collecting static files", request.seconds)
+            message = _oneshot.explain(answer, "collecting static files", seconds)
             raise _oneshot.ProgramError(message, answer, directory=str(request.dest))
         _static.settle(staging, request.dest)
     finally:

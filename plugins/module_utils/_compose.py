@@ -31,24 +31,13 @@ def compose_cmd(project_dir: str, files: Sequence[str], *args: str) -> list[str]
     return [*argv, *args]
 
 
-def run_cmd(  # noqa: PLR0913 - one keyword for each option of `compose run` that is used
-    project_dir: str,
-    files: Sequence[str],
-    service: str,
-    command: Sequence[str],
-    *,
-    user: str | None = None,
-    volumes: Sequence[str] = (),
-    env: Sequence[str] = (),
+def run_cmd(
+    project_dir: str, files: Sequence[str], service: str, command: Sequence[str], *, volumes: Sequence[str] = ()
 ) -> list[str]:
     """Return the argv of a one-shot container of a service: no dependencies started, no terminal, removed afterwards."""
     args = ["run", "--rm", "--no-deps", "-T"]
-    if user is not None:
-        args += ["--user", user]
     for volume in volumes:
         args += ["-v", volume]
-    for name in env:
-        args += ["-e", name]
     return compose_cmd(project_dir, files, *args, service, *command)
 
 

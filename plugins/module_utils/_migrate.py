@@ -40,7 +40,7 @@ def ask(module: AnsibleModule, project: _oneshot.Project, *, apply: bool, lock_w
         _program_migrate,
         {
             "settings_module": project.settings_module,
-            **_wanted(module.params),
+            **wanted(module.params),
             "apply": apply,
             "lock_wait_timeout": lock_wait,
         },
@@ -51,11 +51,11 @@ def ask(module: AnsibleModule, project: _oneshot.Project, *, apply: bool, lock_w
 
 def ask_serving(question: _serving.Question, params: Mapping[str, Any]) -> _oneshot.Answer:
     """Let Django plan in the container that serves."""
-    return question.ask(_program_migrate, params["timeout"], **_wanted(params), apply=False, lock_wait_timeout=0)
+    return question.ask(_program_migrate, params["timeout"], **wanted(params), apply=False, lock_wait_timeout=0)
 
 
-def _wanted(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the program has to know in any case."""
+def wanted(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a program that plans has to know."""
     refuse = params["serving"] and not params["allow_destructive"]
     user, password = params.get("superuser"), params.get("superuser_password")
     asked = {**user, "password": password, "renew_password": True} if user and password else None

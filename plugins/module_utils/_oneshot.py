@@ -13,7 +13,7 @@ import json
 import re
 import secrets
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.barehost.django.plugins.module_utils import _program_base
@@ -88,6 +88,13 @@ class Answer:
     def all(self, name: str) -> list[dict[str, Any]]:
         """Return every event of a kind."""
         return [event for event in self.events if event["event"] == name]
+
+    def split(self, name: str) -> tuple[Answer, Answer]:
+        """Return what was said before and after the first event of a kind; all of it is before one that never came."""
+        at = next((index for index, event in enumerate(self.events) if event["event"] == name), None)
+        if at is None:
+            return self, replace(self, events=[])
+        return replace(self, code=0, events=self.events[:at], timed_out=False), replace(self, events=self.events[at:])
 
     @property
     def last_line(self) -> str:
@@ -168,10 +175,10 @@ def _load(text: str) -> dict[str, Any] | None:
     return event if isinstance(event, dict) and "event" in event else None
 
 
-def oneshot_cmd(project: Project, name: str, *, user: str | None = None, volumes: Sequence[str] = ()) -> list[str]:
+def oneshot_cmd(project: Project, name: str, *, volumes: Sequence[str] = ()) -> list[str]:
     """Return the argv that runs a program in a container of its own, under a name by which it can be removed."""
     command = [project.python, "-"]
-    argv = run_cmd(project.directory, project.files, project.service, command, user=user, volumes=volumes)
+    argv = run_cmd(project.directory, project.files, project.service, command, volumes=volumes)
     at = argv.index("--rm")
     return [*argv[:at], "--name", name, "--label", f"{LABEL}={project.directory}", *argv[at:]]
 

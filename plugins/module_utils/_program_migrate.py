@@ -9,58 +9,9 @@ import functools
 from typing import Any
 
 from ansible_collections.barehost.django.plugins.module_utils._program_base import Reporter, leave, set_up_django
-from ansible_collections.barehost.django.plugins.module_utils._program_classify import DESTRUCTIVE, Classifier, describe
+from ansible_collections.barehost.django.plugins.module_utils._program_classify import describe
+from ansible_collections.barehost.django.plugins.module_utils._program_plan import find_plan
 from ansible_collections.barehost.django.plugins.module_utils._program_source import go_to_source
-from ansible_collections.barehost.django.plugins.module_utils._program_user import converge
-
-
-def make_plan(executor: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - a MigrationExecutor
-    """Return the migrations that are missing in the database, in their order, with what each operation means."""
-    steps = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    if not steps:
-        return []
-    classifier = Classifier(executor.connection, applied_state(executor))
-    return [
-        {
-            "migration": f"{migration.app_label}.{migration.name}",
-            "operations": classifier.operations(migration),
-        }
-        for migration, _backwards in steps
-    ]
-
-
-def applied_state(executor: Any) -> Any:  # noqa: ANN401 - a MigrationExecutor, a ProjectState
-    """Return the state of everything that is applied, as the executor itself makes it before it applies the rest."""
-    from django.db.migrations.state import ProjectState
-
-    loader = executor.loader
-    state = ProjectState(real_apps=loader.unmigrated_apps)
-    applied = {loader.graph.nodes[key] for key in loader.applied_migrations if key in loader.graph.nodes}
-    for migration, _backwards in executor.migration_plan(loader.graph.leaf_nodes(), clean_start=True):
-        if migration in applied:
-            migration.mutate_state(state, preserve=False)
-    return state
-
-
-def refused(plan: list[dict[str, Any]]) -> bool:
-    """Whether a plan holds what code that serves cannot bear."""
-    return any(operation["kind"] == DESTRUCTIVE for step in plan for operation in step["operations"])
-
-
-def census(loader: Any) -> dict[str, list[str]]:  # noqa: ANN401 - a MigrationLoader
-    """Return which migrations the image has, which of them replace others, and what the database has beside them."""
-    known = set(loader.disk_migrations)
-    for migration in loader.disk_migrations.values():
-        known.update(migration.replaces)
-    # Rows of apps that are not installed any more say nothing about the apps that are.
-    labels = {app for app, _name in loader.disk_migrations}
-    found = {
-        "known": known,
-        "replacing": {key for key, migration in loader.disk_migrations.items() if migration.replaces},
-        # The schema is ahead of the code.
-        "unknown": {key for key in loader.applied_migrations if key not in known and key[0] in labels},
-    }
-    return {kind: sorted(f"{app}.{name}" for app, name in keys) for kind, keys in found.items()}
 
 
 def limit_lock_waits(connection: Any, seconds: int) -> None:  # noqa: ANN401 - a connection of Django's
@@ -152,50 +103,16 @@ def apply(parameters: dict[str, Any], reporter: Reporter, connection: Any) -> bo
     return True
 
 
-def look_at_user(parameters: dict[str, Any], reporter: Reporter) -> None:
-    """Say whether the superuser is as it should be, which costs little once Django has started; unknown is no error here."""
-    try:
-        found = converge({**parameters, "apply": False})
-    except Exception:  # noqa: BLE001 - a user model is any code; who sets the user says what is wrong with it
-        return
-    reporter.emit("superuser", settled=not found["created"] and not found["changes"])
-
-
 def main(parameters: dict[str, Any]) -> None:
     """Plan, and apply where that is asked for."""
     reporter = Reporter(parameters["mark"])
     if not go_to_source(parameters, reporter) or not set_up_django(parameters, reporter):
         leave(1)
+    if find_plan(parameters, reporter) is None:
+        leave(1)
     from django.db import connections
-    from django.db.migrations.executor import MigrationExecutor
 
-    connection = connections[parameters["database"]]
-    if not reporter.connected(connection):
+    if parameters["apply"] and not apply(parameters, reporter, connections[parameters["database"]]):
         leave(1)
-    try:
-        # Not prepared as `migrate` itself does it before it applies anything: a plan makes no extension of PostgreSQL.
-        executor = MigrationExecutor(connection)
-        executor.loader.check_consistent_history(connection)
-        conflicts = executor.loader.detect_conflicts()
-        if conflicts:
-            names = ", ".join(f"{app}: {' and '.join(sorted(leaves))}" for app, leaves in sorted(conflicts.items()))
-            message = (
-                f"two migrations of one app both claim to be the last ({names}): merge them with makemigrations --merge"
-            )
-            raise RuntimeError(message)  # noqa: TRY301 - one road for all that can be wrong with a plan
-        plan = make_plan(executor)
-        found = census(executor.loader)
-        heads = dict(sorted(executor.loader.graph.leaf_nodes()))
-    except Exception as error:  # noqa: BLE001 - loading migrations imports any code
-        reporter.fail("plan", error)
-        leave(1)
-    reporter.emit("plan", plan=plan, heads=heads, **found)
-    if parameters["refuse_destructive"] and refused(plan):
-        reporter.emit("refused")
-        leave(1)
-    if parameters["apply"] and not apply(parameters, reporter, connection):
-        leave(1)
-    if parameters.get("superuser") and not plan:
-        look_at_user(parameters["superuser"], reporter)
     reporter.emit("done")
     leave(0)

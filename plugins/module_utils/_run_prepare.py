@@ -66,6 +66,11 @@ def plan(module: AnsibleModule, question: _serving.Question | None) -> dict[str,
     if not question or (not answer.events and not module.check_mode):
         # Also where the container that serves has gone in between.
         answer = _migrate.ask(module, _oneshot.Project.from_params(module.params), apply=False)
+    return plan_of(module, answer, asked)
+
+
+def plan_of(module: AnsibleModule, answer: _oneshot.Answer, asked: str) -> dict[str, Any]:
+    """Return what Django has said of the plan."""
     found = _migrate.result_of(answer)
     result: dict[str, Any] = {
         key: found[key] for key in ("plan", "kinds", "heads", "unknown", "plan_known") if key in found
@@ -79,6 +84,17 @@ def plan(module: AnsibleModule, question: _serving.Question | None) -> dict[str,
     if user:
         result["superuser_settled"] = user["settled"]
     return {**result, "answer": _schema.said(answer.first("plan") or {}, asked=asked)}
+
+
+def at_once(module: AnsibleModule, request: _collect.Request) -> dict[str, Any]:
+    """Plan and collect in one container, for which Django starts once; what is refused is not collected."""
+    asked = _release.now()
+    found: dict[str, Any] = {}
+    wanted = _migrate.wanted(module.params)
+    static = _collect.plan_and_collect(
+        module, request, wanted, lambda answer: found.update(plan_of(module, answer, asked))
+    )
+    return {**found, "static": static}
 
 
 def judge_unknown(module: AnsibleModule, unknown: list[str]) -> None:
@@ -165,8 +181,21 @@ def by_record(module: AnsibleModule) -> dict[str, Any]:
     }
 
 
+def side_by_side(
+    module: AnsibleModule, request: _collect.Request, question: _serving.Question | None, *, planned: bool
+) -> dict[str, Any]:
+    """Plan, unless that is done, and see to the files at the same time; the failure of the plan is told first."""
+    result: dict[str, Any] = {}
+    with ThreadPoolExecutor() as pool:
+        tries = [] if planned else [pool.submit(plan, module, question)]
+        tries.append(pool.submit(static_files, module, request, question))
+    for done in tries:
+        result.update(done.result())
+    return result
+
+
 def run(module: AnsibleModule) -> dict[str, Any]:
-    """Do both at the same time; return what the module returns."""
+    """Do both; return what the module returns."""
     try:
         request = _collect.Request.from_params(module.params)
     except ValueError as error:
@@ -177,12 +206,12 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     path = _release.record_path(module.params["project_dir"], request.release_id)
     wait(module)
     question, result = question_of(module)
-    with ThreadPoolExecutor() as pool:
-        tries = [] if result else [pool.submit(plan, module, question)]
-        tries.append(pool.submit(static_files, module, request, question))
+    collects = module.params["collect"] and not module.check_mode and not request.dest.is_dir()
     try:
-        for done in tries:
-            result.update(done.result())
+        if collects and not question:
+            result = at_once(module, request)
+        else:
+            result.update(side_by_side(module, request, question, planned=bool(result)))
     except _oneshot.ProgramError as error:
         module.fail_json(msg=str(error), **error.result)
     except OSError as error:

@@ -91,7 +91,7 @@ def make_staging(dest: Path) -> Path:
     for leftover in dest.parent.glob(f"{prefix}*"):
         shutil.rmtree(leftover, ignore_errors=True)
     staging = Path(tempfile.mkdtemp(prefix=prefix, dir=dest.parent))
-    # With remapped users, root in the container is somebody else out here. The stack's own 0750 keeps others away.
+    # For whatever user the image has. The stack's own 0750 keeps others away.
     staging.chmod(0o777)
     return staging
 

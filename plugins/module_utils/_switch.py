@@ -248,16 +248,19 @@ class Switch:
         self.host.commit()
 
     def settle(self) -> None:
-        """Keep the name alone, which is known by now: an address may be another container's after a restart."""
+        """Let the old containers stop, and keep the name alone, which is known by now.
+
+        An address may be another container's after a restart.
+        """
+        # They take their time to stop, and nobody sends them anything any more.
+        self.host.stop([name for name in self._leaving() if name not in self._handed_over_old()])
         if self.routed:
             self.host.set_route(Route(self.target.route.alias, self.target.route.port))
 
     def retire(self) -> None:
-        """Stop the old containers gracefully, and remove them."""
+        """Let the old containers stop gracefully, and remove them."""
         old = [name for work in self.target.works for name in [*work.old, *work.surplus]]
-        running = [name for work in self.target.works for name in [*work.old_running, *work.surplus]]
-        self.host.stop([name for name in running if name not in self._handed_over_old()])
-        self.host.stopped(running)
+        self.host.stopped(self._leaving())
         self.facts["tasks_after"] = self.host.tasks()
         self.host.remove(old)
         # What dies once it has something to do has had some seconds by now.
@@ -343,6 +346,9 @@ class Switch:
             for work in self.target.works
             for name in [*work.start, *work.restart, *self.created.get(work.service.name, [])]
         ]
+
+    def _leaving(self) -> list[str]:
+        return [name for work in self.target.works for name in [*work.old_running, *work.surplus]]
 
     def _handed_over_old(self) -> list[str]:
         return [

@@ -9,6 +9,7 @@ survives its first seconds.
 from __future__ import annotations
 
 import subprocess
+import threading
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING
 from ansible_collections.barehost.django.plugins.module_utils import _edge, _up
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from ansible_collections.barehost.django.plugins.module_utils._compose import Container
 
@@ -76,6 +77,25 @@ class Asked:
 
 
 @dataclass
+class Page:
+    """A health page that is asked beside everything else: an app that still loads takes the request, and lets it wait."""
+
+    thread: threading.Thread | None = None
+    good: bool = False
+
+    def answered(self, ask: Callable[[], bool]) -> bool:
+        """Look whether it has answered well; ask (again) where nobody is at it."""
+        if not self.good and (self.thread is None or not self.thread.is_alive()):
+            # One that is still waiting when the module ends must not hold it up.
+            self.thread = threading.Thread(target=self._ask, args=(ask,), daemon=True)
+            self.thread.start()
+        return self.good
+
+    def _ask(self, ask: Callable[[], bool]) -> None:
+        self.good = ask()
+
+
+@dataclass
 class Wait:
     """One wait."""
 
@@ -83,6 +103,7 @@ class Wait:
     checks: Sequence[Check]
     probe: Probe | None = None
     asked: dict[str, Asked] = field(default_factory=dict)
+    pages: dict[str, Page] = field(default_factory=dict)
     restarts: dict[str, int] = field(default_factory=dict)
 
     def run(self, timeout: float) -> None:
@@ -121,7 +142,8 @@ class Wait:
             argv = ["docker", "exec", container.id, *check.command]
             return self.asked.setdefault(container.id, Asked(argv)).succeeded()
         if container.health:
-            return container.ready or (check.routed and self.answers(container))
+            page = self.pages.setdefault(container.id, Page())
+            return container.ready or (check.routed and page.answered(lambda: self.answers(container)))
         return not check.fresh or seconds > _up.SETTLE_SECONDS
 
     def answers(self, container: Container) -> bool:

@@ -14,9 +14,10 @@ description:
   - Runs Django's C(collectstatic) in a one-shot container of the app, into a fresh directory on the host that is
     mounted at O(static_root), whatever the app's settings say. The directory becomes C(static/<release_id>) below
     O(project_dir) by a rename, once it is whole and on the disk; one that is there is whole and left alone.
-  - At the same time another one-shot container says which migrations the database misses, and what each of their
-    operations means for code of an earlier release, as M(barehost.django.django_migrate) describes it. Nothing is applied.
-  - Both come to their end before a failure of either ends the module, the migrations' first.
+  - Before that, in the same container, Django says which migrations the database misses, and what each of their operations
+    means for code of an earlier release, as M(barehost.django.django_migrate) describes it. Nothing is applied. Where the
+    files are there already, a container plans by itself, or the one that serves is asked.
+  - Where the plan fails or is refused, nothing is collected.
   - Where the database has migrations that the image does not have, that is a warning. It is refused where one of them took
     something away, by the records of the releases, and the release is not the one that serves.
   - What Django has said is kept in the record of O(release_id), for a way back.

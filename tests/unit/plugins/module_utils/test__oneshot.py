@@ -58,11 +58,11 @@ def test_parameters_arrive(parameters: dict[str, object]) -> None:
 
 
 def test_argv_of_a_container_of_its_own() -> None:
-    argv = _oneshot.oneshot_cmd(PROJECT, "barehost-x-1", user="0:0", volumes=["/a:/b"])
+    argv = _oneshot.oneshot_cmd(PROJECT, "barehost-x-1", volumes=["/a:/b"])
     assert argv == [
         "docker", "compose", "--project-directory", "/opt/shop", "-f", "/opt/shop/a.yaml", "-f", "/opt/shop/b.yaml",
         "run", "--name", "barehost-x-1", "--label", "barehost.django.oneshot=/opt/shop",
-        "--rm", "--no-deps", "-T", "--user", "0:0", "-v", "/a:/b", "web", "python3", "-",
+        "--rm", "--no-deps", "-T", "-v", "/a:/b", "web", "python3", "-",
     ]  # fmt: skip
 
 

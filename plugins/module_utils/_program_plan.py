@@ -1,0 +1,108 @@
+# Copyright: (c) 2026, The barehost authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Part of programs inside a container of the app: plans its migrations."""
+
+# ruff: noqa: PLC0415 - Django is only there in the image
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.barehost.django.plugins.module_utils._program_base import Reporter  # noqa: TC002 - parts are found by it
+from ansible_collections.barehost.django.plugins.module_utils._program_classify import DESTRUCTIVE, Classifier
+from ansible_collections.barehost.django.plugins.module_utils._program_user import converge
+
+
+def make_plan(executor: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - a MigrationExecutor
+    """Return the migrations that are missing in the database, in their order, with what each operation means."""
+    steps = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    if not steps:
+        return []
+    classifier = Classifier(executor.connection, applied_state(executor))
+    return [
+        {
+            "migration": f"{migration.app_label}.{migration.name}",
+            "operations": classifier.operations(migration),
+        }
+        for migration, _backwards in steps
+    ]
+
+
+def applied_state(executor: Any) -> Any:  # noqa: ANN401 - a MigrationExecutor, a ProjectState
+    """Return the state of everything that is applied, as the executor itself makes it before it applies the rest."""
+    from django.db.migrations.state import ProjectState
+
+    loader = executor.loader
+    state = ProjectState(real_apps=loader.unmigrated_apps)
+    applied = {loader.graph.nodes[key] for key in loader.applied_migrations if key in loader.graph.nodes}
+    for migration, _backwards in executor.migration_plan(loader.graph.leaf_nodes(), clean_start=True):
+        if migration in applied:
+            migration.mutate_state(state, preserve=False)
+    return state
+
+
+def refused(plan: list[dict[str, Any]]) -> bool:
+    """Whether a plan holds what code that serves cannot bear."""
+    return any(operation["kind"] == DESTRUCTIVE for step in plan for operation in step["operations"])
+
+
+def census(loader: Any) -> dict[str, list[str]]:  # noqa: ANN401 - a MigrationLoader
+    """Return which migrations the image has, which of them replace others, and what the database has beside them."""
+    known = set(loader.disk_migrations)
+    for migration in loader.disk_migrations.values():
+        known.update(migration.replaces)
+    # Rows of apps that are not installed any more say nothing about the apps that are.
+    labels = {app for app, _name in loader.disk_migrations}
+    found = {
+        "known": known,
+        "replacing": {key for key, migration in loader.disk_migrations.items() if migration.replaces},
+        # The schema is ahead of the code.
+        "unknown": {key for key in loader.applied_migrations if key not in known and key[0] in labels},
+    }
+    return {kind: sorted(f"{app}.{name}" for app, name in keys) for kind, keys in found.items()}
+
+
+def look_at_user(parameters: dict[str, Any], reporter: Reporter) -> None:
+    """Say whether the superuser is as it should be, which costs little once Django has started; unknown is no error here."""
+    try:
+        found = converge({**parameters, "apply": False})
+    except Exception:  # noqa: BLE001 - a user model is any code; who sets the user says what is wrong with it
+        return
+    reporter.emit("superuser", settled=not found["created"] and not found["changes"])
+
+
+def find_plan(parameters: dict[str, Any], reporter: Reporter) -> list[dict[str, Any]] | None:
+    """Say what the database misses; None where that failed, or where the plan is one to refuse, which is then reported."""
+    from django.db import connections
+    from django.db.migrations.executor import MigrationExecutor
+
+    connection = connections[parameters["database"]]
+    if not reporter.connected(connection):
+        return None
+    try:
+        # Not prepared as `migrate` itself does it before it applies anything: a plan makes no extension of PostgreSQL.
+        executor = MigrationExecutor(connection)
+        executor.loader.check_consistent_history(connection)
+        refuse_conflicts(executor.loader)
+        plan = make_plan(executor)
+        found = census(executor.loader)
+        heads = dict(sorted(executor.loader.graph.leaf_nodes()))
+    except Exception as error:  # noqa: BLE001 - loading migrations imports any code
+        reporter.fail("plan", error)
+        return None
+    reporter.emit("plan", plan=plan, heads=heads, **found)
+    if parameters["refuse_destructive"] and refused(plan):
+        reporter.emit("refused")
+        return None
+    if parameters.get("superuser") and not plan:
+        look_at_user(parameters["superuser"], reporter)
+    return plan
+
+
+def refuse_conflicts(loader: Any) -> None:  # noqa: ANN401 - a MigrationLoader
+    """Raise where an app has two last migrations."""
+    conflicts = loader.detect_conflicts()
+    if conflicts:
+        names = ", ".join(f"{app}: {' and '.join(sorted(leaves))}" for app, leaves in sorted(conflicts.items()))
+        raise RuntimeError(
+            f"two migrations of one app both claim to be the last ({names}): merge them with makemigrations --merge"
+        )

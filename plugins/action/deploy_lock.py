@@ -69,6 +69,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
         """Leave out the token of somebody else, which only this plugin needs, and say who lost the lock."""
         for name in ("token", "controller"):
             (result.get("holder") or {}).pop(name, None)
+        if result.get("secrets"):
+            # A refusal says who has the lock, and holds none: the task itself is not hidden.
+            result["_ansible_no_log"] = True
         if result.get("taken_over"):
             result["warnings"] = [*(result.get("warnings") or []), result["taken_over"]]
         return result

@@ -143,6 +143,18 @@ def read(path: Path, *, protected: bool = False) -> Kept | None:
     return Kept(value, owned and stat.S_IMODE(status.st_mode) == FILE_MODE, exact=value == text)
 
 
+def kept(folder: Path) -> dict[str, str]:
+    """Return what every file of a directory keeps; nothing where something of it is not as it should be."""
+    try:
+        if not folder_is_settled(folder):
+            return {}
+        found = {path.name: read(path) for path in folder.iterdir()}
+    except (SecretError, OSError):
+        return {}
+    good = {name: one.value for name, one in found.items() if one and one.settled and one.exact}
+    return good if len(good) == len(found) else {}
+
+
 @dataclass(frozen=True)
 class Step:
     """What is done for one secret."""

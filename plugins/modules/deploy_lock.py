@@ -60,6 +60,11 @@ options:
       ports: {description: As O(barehost.django.stack_info#module:ports)., type: list, elements: int, default: []}
       packages: {description: As O(barehost.django.stack_info#module:packages)., type: list, elements: str, default: []}
       volumes: {description: As O(barehost.django.stack_info#module:volumes)., type: bool, default: false}
+  secrets:
+    description:
+      - Directory of secrets that V(held) reads once it has the lock, as M(barehost.django.stack_secrets) keeps them; without it
+        nothing is read.
+    type: path
   token:
     description: What V(held) returned; with an empty one V(free) does nothing.
     type: str
@@ -150,6 +155,12 @@ seen:
   description: What M(barehost.django.stack_info) returns.
   type: dict
   returned: where O(look) is given
+secrets:
+  description:
+    - Name of each secret in O(secrets) to its value; empty where one of them is not as M(barehost.django.stack_secrets) would
+      leave it. The result is hidden where it holds any.
+  type: dict
+  returned: where O(secrets) is given
 restored:
   description: The files that were put back to what the serving release reads.
   type: list
@@ -172,7 +183,14 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.barehost.django.plugins.module_utils import _audit, _lock, _lock_state, _look, _release
+from ansible_collections.barehost.django.plugins.module_utils import (
+    _audit,
+    _lock,
+    _lock_state,
+    _look,
+    _release,
+    _secrets,
+)
 
 RESULT_SPEC: dict[str, Any] = {
     "result": {"type": "str", "choices": ["ok", "failed", "returned"], "required": True},
@@ -198,6 +216,8 @@ ARGUMENTS: dict[str, Any] = {
     "refused": {"type": "dict", "options": REFUSED_SPEC},
     "dead": {"type": "str", "default": ""},
     "look": {"type": "dict", "options": _look.WISH},
+    # The name of a directory.
+    "secrets": {"type": "path", "no_log": False},
 }
 
 
@@ -232,6 +252,7 @@ def hold(module: AnsibleModule) -> dict[str, Any]:
         "holder": shown(taken.previous),
         "serving": serving(module),
         **({"seen": look(module, lock.token)} if params["look"] else {}),
+        **({"secrets": _secrets.kept(Path(params["secrets"]))} if params["secrets"] else {}),
     }
 
 

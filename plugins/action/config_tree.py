@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 from ansible.template import trust_as_template
 from ansible.utils.collection_loader._collection_finder import _get_collection_role_path
 from ansible_collections.barehost.django.plugins.module_utils import _lock, _tree
+from ansible_collections.barehost.django.plugins.module_utils._action import ModuleAction
 from ansible_collections.barehost.django.plugins.modules.config_tree import TREE_SPEC, VALIDATE_SPEC
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def file_params(tree: Mapping[str, Any], path: str, content: str) -> dict[str, A
     }
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]
+class ActionModule(ModuleAction):
     """Renders, then calls the module of the same name once."""
 
     TRANSFERS_FILES = False
@@ -82,11 +82,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             rendered, digest = self._render_tree(tree, {**variables, **at_hand})
             digests[tree["name"]] = digest
             files += rendered
-        result: dict[str, Any] = self._execute_module(
-            module_name="barehost.django.config_tree",
-            module_args={**args, "files": files},
-            task_vars=task_vars,
-        )
+        result = self.call("config_tree", {**args, "files": files}, task_vars)
         result["digests"] = digests
         result["file_digests"] = file_digests(files)
         return result

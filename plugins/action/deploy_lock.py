@@ -8,16 +8,15 @@ import time
 from typing import Any
 
 from ansible import context
-from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.barehost.django.plugins.module_utils import _caller
+from ansible_collections.barehost.django.plugins.module_utils._action import ModuleAction
 
-MODULE = "barehost.django.deploy_lock"
 # Between two looks at whether the holder is alive; one call of the module waits that long at most.
 SLICE_SECONDS = 5.0
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no type information
+class ActionModule(ModuleAction):
     """Asks the host once; again only where somebody has the lock."""
 
     TRANSFERS_FILES = False
@@ -61,8 +60,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
             return None
 
     def _ask(self, args: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
-        result: dict[str, Any] = self._execute_module(module_name=MODULE, module_args=args, task_vars=task_vars)
-        return result
+        return self.call("deploy_lock", args, task_vars)
 
     @staticmethod
     def _shown(result: dict[str, Any]) -> dict[str, Any]:

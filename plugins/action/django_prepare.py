@@ -7,13 +7,11 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 from ansible_collections.barehost.django.plugins.module_utils import _sender, _serving, _source
+from ansible_collections.barehost.django.plugins.module_utils._action import ModuleAction
 
-MODULE = "barehost.django.django_prepare"
 
-
-class ActionModule(ActionBase):  # type: ignore[misc]
+class ActionModule(ModuleAction):
     """Runs the module, which asks the source only in a dry run."""
 
     # The folder for it is made where something is sent.
@@ -26,20 +24,16 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         args = {key: value for key, value in self._task.args.items() if key not in ("source", "context")}
         source = self._task.args.get("source") if self._task.check_mode else None
         if not source:
-            return self._module(args, task_vars)
+            return self.call("django_prepare", args, task_vars)
         try:
             # Sent only where the module has to ask it: the release that serves is asked as it runs.
             dockerfile = str(args.get("dockerfile") or "Dockerfile")
             args["context"] = _sender.send_source(
                 self, str(source), dockerfile, str(args["project_dir"]), _serving.LARGEST_SOURCE
             )
-            return self._module(args, task_vars)
+            return self.call("django_prepare", args, task_vars)
         except _source.SourceError as error:
             raise AnsibleActionFail(str(error)) from error
         finally:
             if self._connection._shell.tmpdir:
                 self._remove_tmp_path(self._connection._shell.tmpdir)
-
-    def _module(self, args: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
-        result: dict[str, Any] = self._execute_module(module_name=MODULE, module_args=args, task_vars=task_vars)
-        return result

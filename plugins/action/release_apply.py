@@ -7,11 +7,9 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 from ansible_collections.barehost.django.plugins.action import release_image
 from ansible_collections.barehost.django.plugins.module_utils import _run_image, _sender, _serving, _source
-
-MODULE = "barehost.django.release_apply"
+from ansible_collections.barehost.django.plugins.module_utils._action import ModuleAction
 
 
 def given_options(options: dict[str, Any] | None) -> dict[str, Any]:
@@ -26,7 +24,7 @@ class ActionModule(release_image.ActionModule):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the module once where the image is there, and twice where that is not known and it has to be built."""
-        ActionBase.run(self, tmp, task_vars)
+        ModuleAction.run(self, tmp, task_vars)
         given = {key: value for key, value in self._task.args.items() if key != "git_revision"}
         secrets = {key: given.pop(key) for key in _run_image.SECRETS if key in given}
         # An option without a value is one that is not given: a template in a dictionary cannot leave it out.
@@ -35,19 +33,14 @@ class ActionModule(release_image.ActionModule):
         if image.get("source"):
             given["git_revision"] = release_image.git_revision(str(image["source"]))
 
-        def call(found: dict[str, Any]) -> dict[str, Any]:
+        def bring_up(found: dict[str, Any]) -> dict[str, Any]:
             own = {key: value for key, value in found.items() if key not in {*secrets, "project_dir"}}
-            result: dict[str, Any] = self._execute_module(
-                module_name=MODULE,
-                module_args={**given, **secrets, **({"image": own} if image else {})},
-                task_vars=task_vars,
-            )
-            return result
+            return self.call("release_apply", {**given, **secrets, **({"image": own} if image else {})}, task_vars)
 
         try:
             parts["prepare"] = self._prepare(parts["prepare"], str(given["project_dir"]))
             given.update({name: options for name, options in parts.items() if options})
-            return self._find({**image, **secrets, "project_dir": given["project_dir"]}, call)
+            return self._find({**image, **secrets, "project_dir": given["project_dir"]}, bring_up)
         finally:
             if self._connection._shell.tmpdir:
                 self._remove_tmp_path(self._connection._shell.tmpdir)

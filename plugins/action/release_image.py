@@ -18,14 +18,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.barehost.django.plugins.module_utils import _build, _image, _lock, _sender, _source
+from ansible_collections.barehost.django.plugins.module_utils._action import ModuleAction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-MODULE = "barehost.django.release_image"
 # What only this plugin may say.
 INTERNAL = frozenset({"context", "pushed", "revision"})
 # The default of the module's option.
@@ -167,7 +166,7 @@ def _build_here(args: Mapping[str, Any], reference: str, tmpdir: str, run: Any) 
     _build.build(run, reference, labelled, str(folder), tmpdir)
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]
+class ActionModule(ModuleAction):
     """Asks the host first; packs, sends, builds and pushes only if it has to."""
 
     TRANSFERS_FILES = True
@@ -176,7 +175,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         """Run the module once where the image is there, and twice where it has to be built."""
         super().run(tmp, task_vars)
         args = {key: value for key, value in self._task.args.items() if key not in INTERNAL}
-        result = self._find(args, lambda given: self._module(given, task_vars))
+        result = self._find(args, lambda given: self.call("release_image", given, task_vars))
         if args.get("source") and not result.get("failed"):
             return {**result, "git_revision": git_revision(str(args["source"]))}
         return result
@@ -196,10 +195,6 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         there = args.pop("there", None)
         sent = args.get("source") and not args.get("push_to") and not self._task.check_mode
         return bool(sent) and there is not None and args.get("release_id") not in there
-
-    def _module(self, args: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
-        result: dict[str, Any] = self._execute_module(module_name=MODULE, module_args=args, task_vars=task_vars)
-        return result
 
     def _provide(self, needs: str, args: dict[str, Any]) -> dict[str, Any]:
         """Do the controller's part, and return what the module has to know of it."""

@@ -12,7 +12,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.barehost.django.plugins.module_utils import _compose, _edge, _up, _wait
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from ansible.module_utils.basic import AnsibleModule
 
@@ -32,6 +32,7 @@ LATER: dict[str, Any] = {
 WISH: dict[str, Any] = {
     **LATER,
     "definitions": {"type": "dict"},
+    "images": {"type": "dict", "default": {}},
     "timeout": {"type": "int", "default": 180},
     "ahead": {"type": "dict", "options": LATER},
 }
@@ -39,9 +40,9 @@ WISH: dict[str, Any] = {
 NEW = frozenset({"create", "start", "none"})
 
 
-def running(item: dict[str, Any], engine: _up.Engine) -> list[_compose.Container]:
+def running(item: dict[str, Any], containers: Sequence[_compose.Container]) -> list[_compose.Container]:
     """Return the running containers of a service."""
-    return [c for c in engine.containers() if c.service == item["service"] and c.running]
+    return [c for c in containers if c.service == item["service"] and c.running]
 
 
 def stale(item: dict[str, Any], container: _compose.Container) -> bool:
@@ -49,14 +50,14 @@ def stale(item: dict[str, Any], container: _compose.Container) -> bool:
     return _edge.ask(container.address, item["port"]) != str(item["digest"])
 
 
-def needs_reload(item: dict[str, Any], engine: _up.Engine) -> bool:
+def needs_reload(item: dict[str, Any], containers: Sequence[_compose.Container]) -> bool:
     """Whether a service runs with other files than it should."""
-    return any(stale(item, container) for container in running(item, engine))
+    return any(stale(item, container) for container in running(item, containers))
 
 
 def reload_service(item: dict[str, Any], engine: _up.Engine) -> None:
     """Have a service test and load its files, and wait until it says so."""
-    for container in running(item, engine):
+    for container in running(item, engine.containers()):
         engine.reload(container, item["test"], item["command"], lambda c=container: not stale(item, c))  # type: ignore[misc]
 
 
@@ -87,11 +88,11 @@ class Decision:
         ]
 
 
-def decide(wish: Mapping[str, Any], engine: _up.Engine, snapshot: _up.Snapshot) -> Decision:
+def decide(wish: Mapping[str, Any], snapshot: _up.Snapshot) -> Decision:
     """Compare what is wanted with what there is."""
     steps = _up.plan(wish["services"], snapshot)
     idle = [step.service for step in steps if step.action == "none"]
-    reloads = [item for item in wish["reload"] if item["service"] in idle and needs_reload(item, engine)]
+    reloads = [item for item in wish["reload"] if item["service"] in idle and needs_reload(item, snapshot.containers)]
     return Decision(steps, reloads, _up.orphans(snapshot) if wish["remove_orphans"] else [])
 
 
@@ -104,6 +105,7 @@ class BringUp:
         self.check = module.check_mode
         self.ahead: list[_up.Step] = []
         self.decision = Decision([], [], [])
+        self.settled = False
         directory = wish["project_dir"]
         # In a dry run there may be nothing to compare with yet.
         self.nothing_there = self.check and not (
@@ -132,20 +134,22 @@ class BringUp:
             ]
             self.decision = Decision(steps, [], [])
         else:
-            snapshot = self.engine.snapshot()
-            self.decision = decide(self.wish, self.engine, snapshot)
-            self.ahead = decide(later, self.engine, snapshot).all_steps() if later else []
+            snapshot = self.engine.snapshot(self.wish["images"])
+            self.decision = decide(self.wish, snapshot)
+            self.ahead = decide(later, snapshot).all_steps() if later else []
+            wanted = [c for c in snapshot.containers if c.service in self.wish["services"]]
+            self.settled = not self.decision.all_steps() and all(c.ready for c in wanted)
         return self.decision
 
     def act(self) -> None:
-        """Do what was decided, and wait until the services are healthy; nothing in a dry run."""
-        if self.check:
+        """Do what was decided, and wait until the services are healthy; nothing in a dry run, or where all is well."""
+        if self.check or self.settled:
             return
         self.engine.carry_out(self.decision.steps)
         _wait.for_services(self.engine, self.wish["services"], self.wish["timeout"], fresh=self.decision.active)
         for item in self.wish["reload"]:
             # Asked again: a container that was to be recreated may have been left as it is.
-            if item["service"] in self.wish["services"] and needs_reload(item, self.engine):
+            if item["service"] in self.wish["services"] and needs_reload(item, self.engine.containers()):
                 reload_service(item, self.engine)
         self.engine.remove(self.decision.stray)
 

@@ -27,6 +27,7 @@ WISH: dict[str, Any] = {
     "ports": {"type": "list", "elements": "int", "default": []},
     "packages": {"type": "list", "elements": "str", "default": []},
     "volumes": {"type": "bool", "default": False},
+    "missing": {"type": "bool", "default": True},
 }
 
 
@@ -165,7 +166,7 @@ def look(module: AnsibleModule, project_dir: str, wish: Mapping[str, Any]) -> di
     own = [item for item in items if (item["Config"].get("Labels") or {}).get(_compose.LABEL_PROJECT) == project]
     containers = _compose.parse_containers(json.dumps(own))
     services = service_info(containers)
-    for name in expected_services(module, project_dir) if engine["present"] else []:
+    for name in expected_services(module, project_dir) if engine["present"] and wish["missing"] else []:
         services.setdefault(name, {"state": "missing"})
     ports = _host.listening_ports(wish["ports"])
     own_names = {container.name for container in containers}

@@ -117,9 +117,10 @@ def run(module: AnsibleModule) -> dict[str, Any]:
 def converge(job: Job) -> dict[str, Any]:
     """Compare what runs with what is wanted, and switch where they differ."""
     job.look()
+    host = job.host()
     steps = _rollover.steps(job.works)
     stale = _release.differs(str(job.root), job.release_id, job.text, static=bool(job.params["static_root"])) + (
-        [] if job.host().route() == job.route() and job.host().route_loaded() else ["route"]
+        [] if host.route() == job.route() and host.route_loaded() else ["route"]
     )
     more: dict[str, Any] = {}
     if (steps or stale) and not job.module.check_mode:

@@ -13,7 +13,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 TIERS = ("data", "app", "edge")
 # What a container was made from. Compose has a hash of its own, but says another one in `config --hash` than it labels a
@@ -322,6 +322,12 @@ def service_names(services: Mapping[str, Mapping[str, Any]], tier: str) -> list[
         msg = f"tier is {tier!r}, expected one of {', '.join(TIERS)}"
         raise ServiceError(msg)
     return sorted(name for name, service in services.items() if service.get("tier") == tier)
+
+
+def service_images(services: Mapping[str, Mapping[str, Any]], tiers: Sequence[str]) -> dict[str, str]:
+    """Map each service of some tiers to its image."""
+    names = [name for tier in tiers for name in service_names(services, tier)]
+    return {name: str(services[name]["image"]) for name in names}
 
 
 def release_services(services: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:

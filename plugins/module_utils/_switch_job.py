@@ -50,6 +50,7 @@ class Job:
         self.wanted: dict[str, dict[str, str]] = {}
         self.text = ""
         self.works: list[_rollover.Work] = []
+        self.edge_id = ""
 
     @property
     def serving(self) -> str:
@@ -104,6 +105,8 @@ class Job:
             static_root=self.params["static_root"],
         )
         containers = self.engine.containers()
+        edges = [c.id for c in containers if self.edge and c.service == self.edge.service and c.running]
+        self.edge_id = edges[0] if edges else ""
         generations = self.committed.generations
         self.works = [
             _rollover.plan(service, containers, self.wanted[service.name], generations) for service in self.services
@@ -153,6 +156,7 @@ class Job:
             on_commit=self.commit,
             on_uncommit=self.uncommit,
             on_note=self.note,
+            edge_id=self.edge_id,
         )
 
     def target(self, host: _switch_host.SwitchHost) -> _switch.Target:

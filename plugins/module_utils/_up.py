@@ -178,8 +178,12 @@ class Engine:
         _, out, _ = self._run(_compose.inspect_cmd(ids)) if ids else (0, "[]", "")
         return _compose.parse_containers(out)
 
-    def snapshot(self) -> Snapshot:
-        """Read what the files ask for and what is there."""
+    def snapshot(self, images: Mapping[str, str] | None = None) -> Snapshot:
+        """Read what is there and what the files ask for; these not, where definitions and images of the services are known."""
+        if images and self.definitions is not None:
+            known = {name: _compose.Wanted(images.get(name, ""), text) for name, text in self.definitions.items()}
+            references = sorted({_compose.normalize_reference(image) for image in images.values()})
+            return Snapshot(known, self.image_ids(references), self.containers())
         services = _compose.parse_services(self.compose("config", "--format", "json"))
         if self.definitions is not None:
             # In a dry run the files are still the old ones; what was rendered is what counts.

@@ -40,6 +40,10 @@ options:
       - What each service of the project should be made from, as the filter P(barehost.django.service_definitions#filter) says it.
       - Without it the files on the host say so, which in a dry run are still the old ones.
     type: dict
+  images:
+    description: Image of each service in O(services) and O(ahead). With it, and O(definitions), the files are not read at all.
+    type: dict
+    default: {}
   timeout:
     description: Seconds within which every service must be healthy.
     type: int

@@ -60,6 +60,7 @@ options:
       ports: {description: As O(barehost.django.stack_info#module:ports)., type: list, elements: int, default: []}
       packages: {description: As O(barehost.django.stack_info#module:packages)., type: list, elements: str, default: []}
       volumes: {description: As O(barehost.django.stack_info#module:volumes)., type: bool, default: false}
+      missing: {description: As O(barehost.django.stack_info#module:missing)., type: bool, default: true}
   secrets:
     description:
       - Directory of secrets that V(held) reads once it has the lock, as M(barehost.django.stack_secrets) keeps them; without it

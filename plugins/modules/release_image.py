@@ -129,7 +129,7 @@ options:
   beside:
     description:
       - Services that have to be up when the module ends, as M(barehost.django.compose_up) takes them - C(project), C(services),
-        C(definitions), C(timeout), C(remove_orphans), C(reload), C(ahead); none without it.
+        C(definitions), C(images), C(timeout), C(remove_orphans), C(reload), C(ahead); none without it.
     type: dict
   there:
     description: >-

@@ -41,6 +41,10 @@ options:
     description: Whether to list the volumes of the stack too, which is one more question to the engine.
     type: bool
     default: false
+  missing:
+    description: Whether services that the Compose file names and that have no container are listed, for which Compose is asked.
+    type: bool
+    default: true
 """
 
 EXAMPLES = r"""

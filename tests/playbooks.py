@@ -35,6 +35,16 @@ class PlaybookRun:
         failures = [result.get("msg", "") for result in self.tasks.values() if result.get("failed")]
         return " ".join(str(item) for item in failures) or self.output
 
+    def part(self, name: str) -> dict[str, Any]:
+        """Return what a part of the call that brings a release up has come to: its image, prepare or switch."""
+        return next(
+            result[name]
+            for task, result in self.tasks.items()
+            if task.startswith("Bring the release up")
+            and isinstance(result.get(name), dict)
+            and "changed" in result[name]
+        )
+
 
 def read_tasks(document: dict[str, Any], host: str) -> dict[str, dict[str, Any]]:
     """Map the name of each task, without its role's, to its result on the host."""

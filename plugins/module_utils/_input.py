@@ -23,7 +23,6 @@ FOREIGN_CUTOFF = 0.92
 NEAR_CUTOFF = 0.6
 # What the playbooks themselves read, with prefixes that are no role's.
 PLAYBOOK_VARIABLES = (
-    "barehost_engine",
     "barehost_hosts",
     "release_id",
     "release_serial",

@@ -43,7 +43,7 @@ def test_exactly_what_was_broken_by_hand_is_repaired(root: Any, playbook: Callab
     assert run.code == 0, run.output
     site = run.tasks["Install the configuration of every service"]
     assert site["changes"] == [{"path": "nginx/site.conf", "service": "nginx", "action": "update"}]
-    switch = run.tasks["Run the application on the release"]
+    switch = run.part("switch")
     assert [(step["service"], step["action"]) for step in switch["steps"]] == [("worker", "start")]
     after = containers(root)
     assert {name for name in before if before[name] != after.get(name)} == {f"/{worker}"}
@@ -109,7 +109,7 @@ def test_status_and_the_next_run_see_a_container_that_is_gone(root: Any, playboo
     root.check_output(f"docker rm --force {container_of(root, 'beat')}")
     assert "beat is missing" in playbook("status").output
     run = playbook("deploy")
-    switch = run.tasks["Run the application on the release"]
+    switch = run.part("switch")
     assert [(step["service"], step["action"]) for step in switch["steps"]] == [("beat", "create")]
 
 

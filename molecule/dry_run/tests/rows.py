@@ -101,7 +101,11 @@ ROWS = (
     Row("another data service", ("release_image",), variables={"stack_extra_services": {"stray": SERVICE}}),
     Row("no other data service", ("compose_up",), variables={"stack_extra_services": {}}),
     # The project.
-    Row("new release", ("release", "release_image", "release_switch"), source={"settings/table.py": "NUMBER = 1\n"}),
+    Row(
+        "new release",
+        ("release", "release_apply", "release_image", "release_switch"),
+        source={"settings/table.py": "NUMBER = 1\n"},
+    ),
     Row("new static file", ("django_prepare",), source={"optimization/static/table.css": "a { color: red }\n"}),
     Row("changed static file", ("django_prepare",), source={"optimization/static/table.css": "b { color: blue }\n"}),
     Row(

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 SAME = {"Say what would be installed": "Install the packages"}
 # Whose services these are.
 ROLES = {"web": "django", "worker": "celery", "beat": "celery"}
+# What the parts of release_apply are elsewhere.
+PARTS = {"image": "release_image", "prepare": "django_prepare", "switch": "release_switch"}
 BARE, SAME_AGAIN = "bare host", "nothing changed"
 SECRETS = ("not-for-production", "anotherPassword1")
 
@@ -45,6 +47,13 @@ MIGRATION = re.compile(r": \w+\.\d{4}_\w+$")
 RESULTS: list[Result] = []
 
 
+def parts(result: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the results in a result, by the modules that give such ones: a release is brought up in one call."""
+    found = {module: result.get(part) for part, module in PARTS.items()}
+    inner = {module: part for module, part in found.items() if isinstance(part, dict) and "changed" in part}
+    return inner or {str(result.get("action", "")).rpartition(".")[2]: result}
+
+
 def details(result: dict[str, Any]) -> list[str]:
     """Return what a result says of single things: files, services, migrations, secrets, fields."""
     beside = result.get("beside") or {}
@@ -62,20 +71,21 @@ def details(result: dict[str, Any]) -> list[str]:
 def changes(run: PlaybookRun) -> list[str]:
     """Return everything that a run has changed, or would; nothing where it refused."""
     found = set()
-    for name, result in run.tasks.items():
-        if result.get("changed"):
-            task = SAME.get(name, name)
-            found |= {f"{task}: {detail}" for detail in details(result)} or {task}
+    for name, whole in run.tasks.items():
+        task = name.partition(":")[0]
+        for result in parts(whole).values():
+            if result.get("changed"):
+                found |= {f"{SAME.get(task, task)}: {detail}" for detail in details(result)} or {SAME.get(task, task)}
     return sorted(found)
 
 
 def covered(run: PlaybookRun) -> frozenset[str]:
     """Return the modules, and the roles by their services and trees of files, through which a run changed something."""
     found = set()
-    for result in run.tasks.values():
+    for module, result in [item for whole in run.tasks.values() for item in parts(whole).items()]:
         if not result.get("changed"):
             continue
-        found.add(str(result.get("action", "")).rpartition(".")[2])
+        found |= {module, *(["release_apply"] if module in PARTS.values() else [])}
         steps = [*result.get("steps", []), *(result.get("beside") or {}).get("steps", []), *result.get("changes", [])]
         services = {str(step["service"]) for step in steps if isinstance(step, dict)}
         found |= {ROLES.get(service, service) for service in services}

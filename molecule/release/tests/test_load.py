@@ -99,9 +99,7 @@ def test_a_good_release_serves_and_leaves_one_container_of_each_service(story: S
     run = story.runs[name]
     assert run.code == 0, run.message
     assert story.clean[name]
-    switch = run.tasks[
-        "Run the application on the release" if name != "rollback" else "Run the application on that release"
-    ]
+    switch = run.part("switch") if name != "rollback" else run.tasks["Run the application on that release"]
     assert story.serving[name] != switch["before"]
     assert {"queued", "in_flight"} <= set(switch["tasks_before"])
     assert {"queued", "in_flight"} <= set(switch["tasks_after"])

@@ -23,7 +23,6 @@ from tests import playbooks
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-IMAGE_TASK = "Have the image of the release on the host, and the data services up and healthy"
 CERTIFICATE = "/usr/local/share/ca-certificates/barehost-sources.crt"
 CLONE = "/home/deploy/shop.git"
 # Where a program of root or of the user who logs in might leave something.
@@ -128,7 +127,7 @@ def run_from(given: dict[str, Any], *options: str, playbook: str = "deploy") -> 
 def had(run: playbooks.PlaybookRun) -> tuple[str, str]:
     """Return the release of a run that succeeded, and how it had its image: build, pull or there."""
     assert run.code == 0, run.message
-    result = run.tasks[IMAGE_TASK]
+    result = run.part("image")
     return result["release_id"], result["msg"].rpartition(": ")[2]
 
 

@@ -19,10 +19,16 @@ PLAYBOOK = """
   connection: local
   gather_facts: false
   tasks:
-    - name: Check the paths
-      ansible.builtin.include_role:
+    - name: Describe Nginx
+      ansible.builtin.import_role:
         name: barehost.django.nginx
+
+    - name: Check what is described
+      ansible.builtin.include_role:
+        name: barehost.django.stack
         tasks_from: preflight
+      vars:
+        stack_host: { engine: { present: true, installed: true, version: "28.0", compose_version: "2.40" } }
 """
 
 

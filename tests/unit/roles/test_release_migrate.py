@@ -25,8 +25,17 @@ PLAYBOOK = """
     - name: Prepare the release
       ansible.builtin.include_role:
         name: barehost.django.release
-        tasks_from: prepare
+        tasks_from: apply
         public: true
+      vars:
+        release__parts: [prepare]
+
+    - name: Migrate
+      ansible.builtin.include_role:
+        name: barehost.django.release
+        tasks_from: migrate
+        public: true
+      when: not release__prepared.plan_known or release__prepared.plan | length > 0
 
     - name: Say what is left for the others
       ansible.builtin.debug:

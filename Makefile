@@ -16,11 +16,11 @@ PYTEST := $(BIN)/pytest $(JUNIT)
 LINT := lint-ansible lint-yaml lint-ruff lint-format lint-mypy
 CHECK := $(LINT) unit contract
 TEST := $(CHECK) app-test demo runner browser molecule-default molecule-docker_ce
-# The hosts of the demo and of the benchmark are scenarios too, but not ones to test.
-SCENARIOS := $(filter-out bench demo,$(patsubst molecule/%/molecule.yml,%,$(wildcard molecule/*/molecule.yml)))
+# The hosts of the demo and of the benchmarks are scenarios too, but not ones to test.
+SCENARIOS := $(filter-out bench demo scale,$(patsubst molecule/%/molecule.yml,%,$(wildcard molecule/*/molecule.yml)))
 TEST_ALL := $(filter-out molecule-%,$(TEST)) $(addprefix molecule-,$(SCENARIOS))
 
-.PHONY: help setup setup-test images host demo demo-down test test-all check lint $(LINT) unit contract app-test runner browser molecule bench clean
+.PHONY: help setup setup-test images host demo demo-down test test-all check lint $(LINT) unit contract app-test runner browser molecule bench bench-scale clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "%-12s %s\n", $$1, $$2 }'
@@ -103,6 +103,14 @@ bench: setup-test images ## measure against the commands that people type: half 
 	@$(BIN)/ansible-playbook -i molecule/bench/inventory playbooks/bootstrap.yml
 	@$(BIN)/python -m tests.bench $(ARGS)
 	@$(BIN)/molecule destroy -s bench
+
+bench-scale: setup-test images ## measure a run in which nothing is to do, on one to eight light hosts; ARGS="--write" keeps it
+	@$(BIN)/molecule reset -s scale > .state/reset.log 2>&1 || { cat .state/reset.log; exit 1; }
+	@$(BIN)/molecule destroy -s scale
+	@$(BIN)/molecule create -s scale
+	@$(BIN)/ansible-playbook -i molecule/scale/inventory --forks 2 playbooks/bootstrap.yml
+	@$(BIN)/python -m tests.bench.scale $(ARGS)
+	@$(BIN)/molecule destroy -s scale
 
 clean: demo-down ## as demo-down, stop the engine, remove .state, .venv and caches
 	@$(PYTHON) tools/engine.py stop

@@ -61,6 +61,13 @@ def inspect(run: Runner, reference: str) -> _image.Image | None:
     return _image.parse_image(out) if code == 0 else None
 
 
+def labelled(run: Runner, release_id: str) -> _image.Image | None:
+    """Return the image that was built for a release and has lost its name; containers that run keep it on the disk."""
+    code, out, _err = run(_image.labelled_cmd(release_id), {}, None)
+    ids = out.split() if code == 0 else []
+    return inspect(run, ids[0]) if ids else None
+
+
 def build(run: Runner, image: str, plan: _image.Build, context: str, tmpdir: str) -> None:
     """Build an image from a folder; the secrets live in files beside it and only as long as the build."""
     if not Path(context, plan.dockerfile).is_file():

@@ -127,6 +127,11 @@ def push_cmd(reference: str) -> list[str]:
     return ["docker", "push", "--quiet", reference]
 
 
+def labelled_cmd(release_id: str) -> list[str]:
+    """Return the argv that lists the ids of the images that were built for a release."""
+    return ["docker", "image", "ls", "--quiet", "--no-trunc", "--filter", f"label={LABEL_RELEASE}={release_id}"]
+
+
 def tag_cmd(source: str, target: str) -> list[str]:
     """Return the argv that gives an image a further name."""
     return ["docker", "tag", source, target]

@@ -31,7 +31,7 @@ class Outcome:
     release_id: str
     image: str
     found: _image.Image | None = None
-    action: str = ""  # build | pull
+    action: str = ""  # build | pull | tag
     revision: str = ""
     msg: str = ""
     seconds: float = 0.0  # what that took
@@ -85,9 +85,19 @@ class Origin:
         found = _build.inspect(self.run, image) if "docker" in self.programs else None
         return Outcome(release_id, image, found, **known)
 
+    def made(self, release_id: str, **known: Any) -> Outcome:  # noqa: ANN401 - as above
+        """As named, for a release that is built here: an image that has only lost its name is given it again."""
+        outcome = self.named(release_id, **known)
+        found = None if outcome.found or "docker" not in self.programs else _build.labelled(self.run, release_id)
+        if found is None:
+            return outcome
+        if not self.check:
+            _build.adopt(self.run, found.id, outcome.image, keep=True)
+        return replace(outcome, found=found, action="tag")
+
     def from_path(self) -> Outcome:
         """Build the folder that the action plugin sent, or pull what it pushed."""
-        outcome = self.named(self.params["release_id"], revision=self.params["revision"])
+        outcome = self.made(self.params["release_id"], revision=self.params["revision"])
         if outcome.found:
             return outcome
         remote = f"{self.params['push_to']}:{outcome.release_id}" if self.params["push_to"] else ""
@@ -121,7 +131,7 @@ class Origin:
         with _git.credentials(source, self.tmpdir) as env:
             commit = _git.resolve(self.run, source, env)
             release_id = _image.git_id(commit, source.subdirectory, self.build.dockerfile, self.build.build_args)
-            outcome = self.named(release_id, revision=commit)
+            outcome = self.made(release_id, revision=commit)
             if outcome.found:
                 return outcome
             if self.check:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
 # What follows from the image, where that is one of the parts.
-HANDED_ON = frozenset({"image", "release_id"})
+HANDED_ON = frozenset({"image", "image_id", "release_id"})
 
 
 def options_of(options: Mapping[str, Any]) -> dict[str, Any]:

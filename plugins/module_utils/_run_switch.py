@@ -17,6 +17,7 @@ OPTIONS: dict[str, Any] = {
     "project": {"type": "str", "required": True},
     "release_id": {"type": "str", "required": True},
     "image": {"type": "str", "required": True},
+    "image_id": {"type": "str", "default": ""},
     "services": {"type": "list", "elements": "dict", "options": _rollover.SERVICE_SPEC, "required": True},
     "edge": {"type": "dict", "default": {}},
     "tasks": {"type": "dict", "default": {}},

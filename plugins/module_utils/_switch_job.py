@@ -82,6 +82,9 @@ class Job:
         definitions = self.params["definitions"] or self.engine.definitions_in_files()
         image = self.params["image"]
         image_id = self.engine.image_ids([image]).get(image, "")
+        if self.module.check_mode and not image_id:
+            # It may only have lost its name.
+            image_id = self.params["image_id"]
         unknown = sorted(service.name for service in self.services if service.name not in definitions)
         if unknown:
             raise _up.UpError(f"no service {', '.join(unknown)} in the Compose files: deploy the stack first")

@@ -186,11 +186,12 @@ image:
   type: str
   returned: always
 built:
-  description: Whether an image was built or pulled, or would be.
+  description: Whether an image was built, pulled or given its name, or would be.
   type: bool
   returned: always
 action:
-  description: What was done for it, or would be - V(build), V(pull), or nothing.
+  description: >-
+    What was done for it, or would be - V(build), V(pull), V(tag) where the image was there without its name, or nothing.
   type: str
   returned: always
 image_id:

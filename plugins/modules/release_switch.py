@@ -39,6 +39,10 @@ options:
     description: Reference of the release's image.
     type: str
     required: true
+  image_id:
+    description: Id of the image, for a dry run in which it has no name yet.
+    type: str
+    default: ""
   services:
     description: The services that run the image, as the filter P(barehost.django.release_services#filter) lists them.
     type: list

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 INSTEAD = {"rollback_load": "changed"}
 # A load slows both down alike where both are under load; ours is compared with the raw road at its best.
 QUIET = {"changed_load": "changed"}
-BEGIN, END = "<!-- begin figures -->", "<!-- end figures -->"
 COLOURS = {"ours": "#2b6cb0", "raw": "#a0aec0"}
 BAR, GAP, LEFT, WIDTH, LABELS = 16, 14, 300, 900, 60
 
@@ -75,13 +74,14 @@ def row_text(row: Mapping[str, Any]) -> str:
     return "\n".join([head, "", *lines])
 
 
-def page(text: str, figures: str) -> str:
-    """Put new figures into the page, between the marks."""
-    before, _, rest = text.partition(BEGIN)
-    after = rest.partition(END)[2]
+def page(text: str, figures: str, name: str = "figures") -> str:
+    """Put new figures into the page, between the marks of that name."""
+    begin, end = f"<!-- begin {name} -->", f"<!-- end {name} -->"
+    before, _, rest = text.partition(begin)
+    after = rest.partition(end)[2]
     if not after:
-        raise ValueError(f"the page has no {BEGIN} … {END}")
-    return f"{before}{BEGIN}\n\n{figures}\n\n{END}{after}"
+        raise ValueError(f"the page has no {begin} … {end}")
+    return f"{before}{begin}\n\n{figures}\n\n{end}{after}"
 
 
 def plot(samples: Sequence[Mapping[str, Any]]) -> str:

@@ -57,9 +57,11 @@ def test_what_ten_releases_do_to_the_clients() -> None:
 
 
 def test_only_the_figures_of_a_page_are_replaced() -> None:
-    text = f"before\n{table.BEGIN}\nold\n{table.END}\nafter\n"
-    assert table.page(text, "new") == f"before\n{table.BEGIN}\n\nnew\n\n{table.END}\nafter\n"
-    assert table.page(table.page(text, "new"), "new") == table.page(text, "new")
+    text = "before\n<!-- begin {0} -->\nold\n<!-- end {0} -->\nafter\n"
+    for name in ("figures", "scale"):
+        after = table.page(text.format(name), "new", name)
+        assert after == f"before\n<!-- begin {name} -->\n\nnew\n\n<!-- end {name} -->\nafter\n"
+        assert table.page(after, "new", name) == after
     with pytest.raises(ValueError, match="the page has no"):
         table.page("nothing", "new")
 

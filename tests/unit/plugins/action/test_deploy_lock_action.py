@@ -186,3 +186,21 @@ def test_the_tasks_of_the_role_and_the_playbook(controller: Controller) -> None:
     assert controller.lock is None
     results = [json.loads(line)["result"] for line in (controller.folder / "log").read_text().splitlines()]
     assert results == ["returned", "failed"]
+
+
+def test_secrets_that_are_read_with_the_lock_stand_in_no_output(controller: Controller) -> None:
+    folder = controller.folder / "shop" / "secrets"
+    folder.mkdir(mode=0o700, parents=True)
+    file = folder / "password"
+    file.touch(0o600)
+    file.write_text(SECRET)
+    task = {"barehost.django.deploy_lock": {**HELD["barehost.django.deploy_lock"], "secrets": str(folder)}}
+    known = {"ansible.builtin.assert": {"that": [f"held.secrets.password == '{SECRET[:4]}' ~ '{SECRET[4:]}'"]}}
+    code, output = controller.run([{**HELD, **task, "register": "held"}, known], "-vvv")
+    assert code == 0, output
+    assert SECRET not in output
+    # Who takes it over is told from whom, although the rest of the result is hidden.
+    code, output = controller.run([{**HELD, **task}])
+    assert code == 0, output
+    assert "its ansible-playbook has ended without giving the lock back" in output
+    assert SECRET not in output

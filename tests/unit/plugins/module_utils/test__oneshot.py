@@ -267,3 +267,13 @@ def test_a_program_is_read_out_of_an_archive(tmp_path: Path) -> None:
     argv = [sys.executable, "-c", script, str(tmp_path / "sent.zip")]
     done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr) == ("answer = 42\n", "")
+
+
+def test_an_answer_of_two_parts_is_taken_apart() -> None:
+    events = [{"event": name} for name in ("plan", "done", "collecting", "failed")]
+    plan, files = _oneshot.Answer(1, events, "noise", timed_out=True).split("collecting")
+    # The first part came to its end, whatever became of the second.
+    assert (plan.code, plan.timed_out, plan.events) == (0, False, events[:2])
+    assert (files.code, files.timed_out, files.events) == (1, True, events[2:])
+    whole, nothing = _oneshot.Answer(1, events[:1]).split("collecting")
+    assert (whole.code, whole.events, nothing.events) == (1, events[:1], [])

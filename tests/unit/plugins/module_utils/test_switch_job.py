@@ -38,7 +38,7 @@ class Stack:
     def job(self, release: str, generation: str = "", **params: Any) -> _switch_job.Job:
         """Return the job that switches to a release, as far as it has looked at the host."""
         given = {
-            "project_dir": str(self.root), "project": "shop", "release_id": release, "image": f"shop/app:{release}",
+            "project_dir": str(self.root), "project": "shop", "release_id": release, "image": f"shop/app:{release}", "image_id": "",
             "services": [{"name": "web", "rollover": "beside", "routed": True, "replicas": 1, "ready": [], "networks": ["b"]}],
             "edge": EDGE, "tasks": {}, "static_root": "/static", "details": {}, "settings_before": False, "reject": "",
             **params,

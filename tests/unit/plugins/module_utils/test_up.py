@@ -157,6 +157,14 @@ def test_in_a_dry_run_what_was_rendered_counts_and_not_the_old_files() -> None:
     assert [(step.service, step.action) for step in steps] == [("web", "recreate"), ("new", "create")]
 
 
+def test_where_definitions_and_images_are_known_compose_is_not_asked() -> None:
+    fake = FakeEngine([container(definition="d1")])
+    known = _up.Engine(fake, "/opt/shop", [], "shop", {"web": "d1", "worker": "d2"}).snapshot({"web": "shop/app:1"})
+    assert known.services["web"] == _compose.Wanted("shop/app:1", "d1")
+    assert sorted(known.services) == ["web", "worker"]
+    assert [call for call in fake.calls if "config" in call] == []
+
+
 def test_an_image_named_by_digest_or_with_its_registry_is_found() -> None:
     reference = "docker.io/library/mysql:9.7"
     calls = []

@@ -146,6 +146,30 @@ def test_a_health_page_that_refuses_is_no_proof(page: int) -> None:
         wait(engine, timeout=0.2, probe=_wait.Probe("/health/", page, {"Host": "other"}), routed=True, fresh=True)
 
 
+def test_a_page_that_hangs_holds_up_nobody() -> None:
+    hanging = threading.Event()
+
+    class Hanging(_wait.Wait):
+        """The page of an app that takes the request, and still loads."""
+
+        def answers(self, _container: _compose.Container) -> bool:
+            """Answer late."""
+            return hanging.wait(60)
+
+    def containers(_only: object) -> list[_compose.Container]:
+        return _compose.parse_containers(
+            json.dumps([{**container(health="starting"), "Id": name} for name in ("c1", "c2")])
+        )
+
+    engine = Engine(container())
+    engine.containers = containers
+    wait_ = Hanging(engine, [_wait.Check("c1", routed=True), _wait.Check("c2", routed=True)], None)
+    with pytest.raises(_up.UpError, match="was not ready within"):
+        wait_.run(0.1)
+    hanging.set()
+    wait_.run(5)
+
+
 def test_every_container_of_the_services_is_waited_for() -> None:
     engine = Engine(container(health="starting"), container(health="starting"), container(health="healthy"))
     _wait.for_services(engine, ["web"], 2, fresh=["web"])

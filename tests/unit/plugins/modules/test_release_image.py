@@ -345,3 +345,16 @@ def test_a_program_that_itself_ends_with_124_is_not_late(tmp_path: Path) -> None
     host = Host()
     host.scripts.insert(0, (("docker", "pull"), (124, "", "boom")))
     assert "failed (exit 124)" in call(tmp_path, host, reference=REFERENCE)["msg"]
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_an_image_that_has_only_lost_its_name_is_given_it_again(tmp_path: Path, *, check: bool) -> None:
+    host = Host("sha256:5e1f")
+    host.scripts.insert(0, (("image", "ls", "label=barehost.django.release=abc"), (0, "sha256:5e1f\n", "")))
+    result = call(tmp_path, host, check=check, source="/src", release_id="abc")
+    assert (result["changed"], result["built"], result["action"]) == (True, True, "tag")
+    assert result["image_id"] == json.loads(INSPECT)[0]["Id"]
+    assert host.did("docker", "build") == []
+    assert [argv[-3:] for argv in host.did("docker", "tag")] == (
+        [] if check else [["tag", result["image_id"], "shop/app:abc"]]
+    )

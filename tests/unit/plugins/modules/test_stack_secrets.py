@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from ansible.module_utils import basic
+from ansible_collections.barehost.django.plugins.module_utils import _secrets
 from ansible_collections.barehost.django.plugins.modules import stack_secrets
 from support.modules import Engine, run
 
@@ -304,3 +305,25 @@ def test_nobody_is_told_to_throw_away_a_damaged_secret_of_data(folder: Path) -> 
     message = with_volume(folder)["msg"]
     assert "restore it from a backup" in message
     assert "remove" not in message
+
+
+def test_what_is_as_it_should_be_can_be_read_with_the_lock(folder: Path) -> None:
+    values = ensure(folder, {"a": {}, "b": {}})["values"]
+    assert _secrets.kept(folder) == values
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda folder: (folder / "a").chmod(0o640),
+        lambda folder: (folder / "a").write_text("with a line break\n"),
+        lambda folder: (folder / "a").write_text(""),
+        lambda folder: (folder / "c").mkdir(),
+        lambda folder: folder.chmod(0o755),
+        lambda folder: folder.rename(folder.with_name("moved")),
+    ],
+)
+def test_where_something_is_not_nothing_is_read(folder: Path, spoil: Any) -> None:
+    ensure(folder, {"a": {}, "b": {}})
+    spoil(folder)
+    assert _secrets.kept(folder) == {}

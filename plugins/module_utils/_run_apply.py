@@ -80,7 +80,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
             return image
         image["git_revision"] = image["git_revision"] or params["git_revision"]
         done["image"] = image
-        known = {"release_id": image["release_id"], "image": image["image"]}
+        known = {key: image[key] for key in ("release_id", "image", "image_id")}
     if params["prepare"]:
         with step(module, _run_prepare.STEP):
             done["prepare"] = _run_prepare.run(Part(module, "prepare", done, **files(params, known)))

@@ -17,7 +17,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 HUSH = "hush-hush-password"
-IMAGE = {"changed": True, "release_id": "abc", "image": "shop/app:abc", "git_revision": "", "msg": "image: build"}
+IMAGE = {
+    "changed": True,
+    "release_id": "abc",
+    "image": "shop/app:abc",
+    "image_id": "sha256:1",
+    "git_revision": "",
+    "msg": "image: build",
+}
 PREPARE = {"changed": False, "plan": [], "plan_known": True, "heads": {"shop": "0002_price"}, "msg": "up to date"}
 SWITCH = {"changed": True, "steps": [], "serving": "abc", "diff": {"before": "", "after": "release: abc\n"}}
 WISH = {"services": ["web"], "repository": "shop/app", "source": "/src", "release_id": "abc"}
@@ -74,7 +81,11 @@ def test_each_part_is_told_what_those_before_it_have_found(tmp_path: Path, parts
     assert parts.told["image"]["registry_password"] == parts.told["prepare"]["superuser_password"] == HUSH
     assert parts.told["prepare"]["release_id"] == "abc"
     assert parts.told["prepare"]["compose_files"] == [f"{tmp_path}/compose.yaml", f"{tmp_path}/releases/abc.yaml"]
-    assert (parts.told["switch"]["release_id"], parts.told["switch"]["image"]) == ("abc", "shop/app:abc")
+    assert [parts.told["switch"][key] for key in ("release_id", "image", "image_id")] == [
+        "abc",
+        "shop/app:abc",
+        "sha256:1",
+    ]
     assert parts.told["switch"]["details"] == {
         "database": {"name": "shop"},
         "heads": {"shop": "0002_price"},

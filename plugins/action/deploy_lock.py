@@ -60,6 +60,8 @@ class ActionModule(ModuleAction):
             return None
 
     def _ask(self, args: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
+        # Whether there are secrets in an answer is known once it is there, and by then a verbose connection has shown it.
+        self._connection._play_context.no_log = bool(args.get("secrets")) or self._task.no_log
         return self.call("deploy_lock", args, task_vars)
 
     @staticmethod

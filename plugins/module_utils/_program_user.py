@@ -28,8 +28,8 @@ def identify(model: Any, parameters: dict[str, Any]) -> tuple[str, str]:  # noqa
     return field, name
 
 
-def create(model: Any, field: str, name: str, parameters: dict[str, Any]) -> Any:  # noqa: ANN401 - a Django model
-    """Create the user with the app's own manager, as createsuperuser does."""
+def values_of(model: Any, field: str, name: str, parameters: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401 - a Django model
+    """Return what a new user gets; ValueError where the app's model requires more."""
     values = dict(parameters["fields"])
     email_field = model.get_email_field_name()
     if parameters["email"] and email_field in field_names(model):
@@ -38,8 +38,13 @@ def create(model: Any, field: str, name: str, parameters: dict[str, Any]) -> Any
     missing = [key for key in model.REQUIRED_FIELDS if key not in values]
     if missing:
         raise ValueError(f"the app's user model requires a value for {', '.join(missing)}: give it in `fields`")
+    return values
+
+
+def create(model: Any, field: str, values: dict[str, Any], password: str) -> Any:  # noqa: ANN401 - a Django model
+    """Create the user with the app's own manager, as createsuperuser does."""
     needed = {key: values[key] for key in {field, *model.REQUIRED_FIELDS}}
-    user = model._default_manager.create_superuser(password=parameters["password"], **needed)
+    user = model._default_manager.create_superuser(password=password, **needed)
     rest = {key: value for key, value in values.items() if key not in needed}
     for key, value in rest.items():
         setattr(user, key, value)
@@ -74,8 +79,10 @@ def converge(parameters: dict[str, Any]) -> dict[str, Any]:
     result = {"username": name, "username_field": field}
     user = model._default_manager.filter(**{field: name}).first()
     if user is None:
+        # In a dry run, too: what is missing would be missing then.
+        values = values_of(model, field, name, parameters)
         if parameters["apply"]:
-            create(model, field, name, parameters)
+            create(model, field, values, parameters["password"])
         return {**result, "created": True, "changes": []}
     changes = find_changes(model, user, parameters)
     if changes and parameters["apply"]:

@@ -25,8 +25,8 @@ INVENTORY = ROOT / "molecule" / "dry_run" / "inventory"
 SOURCE = ROOT / ".state" / "dry_run" / "source"
 VARIABLES, TABLE = SOURCE.parent / "variables.json", SOURCE.parent / "table.txt"
 # The folder that Ansible works in is its own, and what the running application writes is no deed of a run. What Docker and
-# systemd keep for themselves is seen in their answers.
-OTHERS = "\\( -name .ansible -o -path /opt/app/beat -o -path /opt/app/media \\)"
+# systemd keep for themselves is seen in their answers, and what Docker's client notes down is nobody's configuration.
+OTHERS = "\\( -name .ansible -o -path /opt/app/beat -o -path /opt/app/media -o -path /root/.docker/buildx \\)"
 TREES = "/opt /etc /usr/local /root /home /srv /var/log/barehost /var/backups"
 FILES = (
     f"find {TREES} -xdev {OTHERS} -prune -o -type d -printf '%p %m %U %G\\n' -o -printf '%p %y %m %U %G %s %T@ %l\\n' "

@@ -139,7 +139,17 @@ ROWS = (
         "superuser of one run",
         ("django_superuser",),
         "superuser",
-        options=("-e", '{"superuser_username": "other", "superuser_password": "not-for-production-3"}'),
+        options=(
+            "-e",
+            '{"superuser_username": "other", "superuser_password": "not-for-production-3", "superuser_email": "o@example.com"}',
+        ),
+    ),
+    Row(
+        "superuser without an address",
+        (),
+        "superuser",
+        options=("-e", '{"superuser_username": "third", "superuser_password": "not-for-production-3"}'),
+        refused=True,
     ),
     Row("rollback", ("release_switch",), "rollback"),
     Row(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from conftest import SOURCE, TABLE, Host, Inventory, differences
-from rows import LOOKS_ONLY, ROWS, Row
+from rows import LOOKS_ONLY, ROWS, STACK, Row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +25,8 @@ ROLES = {"web": "django", "worker": "celery", "beat": "celery"}
 PARTS = {"image": "release_image", "prepare": "django_prepare", "switch": "release_switch"}
 BARE, SAME_AGAIN = "bare host", "nothing changed"
 SECRETS = ("not-for-production", "anotherPassword1")
+# And those that were generated on the host, a line each.
+KEPT = f"for file in {STACK}/secrets/*; do test -f $file && cat $file && echo; done; true"
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,8 @@ def parts(result: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Return the results in a result, by the modules that give such ones: a release is brought up in one call."""
     found = {module: result.get(part) for part, module in PARTS.items()}
     inner = {module: part for module, part in found.items() if isinstance(part, dict) and "changed" in part}
+    # What is pending is the change of the task that applies it.
+    inner = {module: {**part, "plan": []} for module, part in inner.items()}
     return inner or {str(result.get("action", "")).rpartition(".")[2]: result}
 
 
@@ -97,12 +101,17 @@ def prove(
 ) -> tuple[PlaybookRun, PlaybookRun]:
     """Run dry and look whether anything was touched, then run, and note both."""
     before, since = machine.look(), machine.now()
+    hidden = [*SECRETS, *machine.run(KEPT).split()]
     dry = inventory.play(playbook, "--check", "--diff", *options)
     assert machine.events(since) == []
     assert differences(before, machine.look()) == []
-    assert [word for word in SECRETS if word in dry.output] == []
+    assert [number for number, word in enumerate(hidden) if word in dry.output] == []
     real = inventory.play(playbook, *options)
-    RESULTS.append(Result(name, changes(dry), changes(real), covered(real)))
+    found = changes(dry), changes(real)
+    if name == BARE:
+        # Which migrations an image brings that is not built, and whose app does not run yet, nobody knows: only that there are.
+        found = found[0], sorted({MIGRATION.sub("", line) for line in found[1]})
+    RESULTS.append(Result(name, *found, covered(real)))
     # Also on the disk, for the one who does not want to wait for the last row.
     TABLE.write_text("".join(f"{line}\n" for result in RESULTS for line in lines(result)), encoding="utf-8")
     return dry, real
@@ -128,15 +137,9 @@ def table(request: pytest.FixtureRequest) -> Iterator[None]:
 def test_a_bare_host(machine: Host, inventory: Inventory) -> None:
     dry, real = prove(BARE, machine, inventory, "site")
     assert (dry.code, real.code) == (0, 0), dry.message + real.message
-    # Which migrations an image brings that is not built, and whose app does not run yet, nobody knows.
-    unknown = "Apply the migrations"
-    last = RESULTS[-1]
-    known = [
-        [line for line in lines if not MIGRATION.search(line) and line != unknown]
-        for lines in (last.predicted, last.real)
-    ]
-    assert known[0] == known[1]
-    assert unknown in last.predicted
+    result = RESULTS[-1]
+    assert result.predicted == result.real
+    assert "Apply the migrations" in result.real
 
 
 def test_nothing_changed(machine: Host, inventory: Inventory) -> None:

@@ -135,6 +135,7 @@ def test_a_username_that_is_an_email(email_app: Path) -> None:
     assert done(email_app, _program_superuser, **wanted)["username"] == "root@example.org"
 
 
+@pytest.mark.parametrize("apply", [True, False])
 @pytest.mark.parametrize(
     ("extra", "message"),
     [
@@ -142,8 +143,8 @@ def test_a_username_that_is_an_email(email_app: Path) -> None:
         ({}, "the app's user model requires a value for phone: give it in `fields`"),
     ],
 )
-def test_what_a_user_model_asks_for(email_app: Path, extra: dict[str, Any], message: str) -> None:
-    event = failed(email_app, _program_superuser, **{**USER, **extra})
+def test_what_a_user_model_asks_for(email_app: Path, extra: dict[str, Any], message: str, *, apply: bool) -> None:
+    event = failed(email_app, _program_superuser, **{**USER, **extra, "apply": apply})
     assert event["message"] == message
     assert query(email_app, "SELECT count(*) FROM shop_person") == [(0,)]
 

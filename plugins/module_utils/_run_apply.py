@@ -31,7 +31,7 @@ HANDED_ON = frozenset({"image", "image_id", "release_id"})
 
 def options_of(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options of a part that need not be the first one."""
-    return {name: {"type": "str"} if name in HANDED_ON else spec for name, spec in options.items()}
+    return {name: {"type": "str", "default": ""} if name in HANDED_ON else spec for name, spec in options.items()}
 
 
 ARGUMENTS: dict[str, Any] = {

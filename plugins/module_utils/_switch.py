@@ -248,18 +248,17 @@ class Switch:
         self.host.commit()
 
     def settle(self) -> None:
-        """Let the old containers stop, and keep the name alone, which is known by now.
+        """Keep the name alone, which is known by now: an address may be another container's after a restart.
 
-        An address may be another container's after a restart.
+        Before the old ones are asked to stop: where this fails, they are what there is to go back to.
         """
-        # They take their time to stop, and nobody sends them anything any more.
-        self.host.stop([name for name in self._leaving() if name not in self._handed_over_old()])
         if self.routed:
             self.host.set_route(Route(self.target.route.alias, self.target.route.port))
 
     def retire(self) -> None:
-        """Let the old containers stop gracefully, and remove them."""
+        """Stop the old containers gracefully, and remove them."""
         old = [name for work in self.target.works for name in [*work.old, *work.surplus]]
+        self.host.stop([name for name in self._leaving() if name not in self._handed_over_old()])
         self.host.stopped(self._leaving())
         self.facts["tasks_after"] = self.host.tasks()
         self.host.remove(old)

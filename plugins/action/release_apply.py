@@ -6,9 +6,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible.errors import AnsibleActionFail
 from ansible_collections.barehost.django.plugins.action import release_image
-from ansible_collections.barehost.django.plugins.module_utils import _run_image, _sender, _serving, _source
+from ansible_collections.barehost.django.plugins.module_utils import _run_image, _sender
 from ansible_collections.barehost.django.plugins.module_utils._action import ModuleAction
 
 
@@ -38,23 +37,8 @@ class ActionModule(release_image.ActionModule):
             return self.call("release_apply", {**given, **secrets, **({"image": own} if image else {})}, task_vars)
 
         try:
-            parts["prepare"] = self._prepare(parts["prepare"], str(given["project_dir"]))
+            parts["prepare"] = _sender.send_for_dry_run(self, parts["prepare"], str(given["project_dir"]))
             given.update({name: options for name, options in parts.items() if options})
             return self._find({**image, **secrets, "project_dir": given["project_dir"]}, bring_up)
         finally:
-            if self._connection._shell.tmpdir:
-                self._remove_tmp_path(self._connection._shell.tmpdir)
-
-    def _prepare(self, options: dict[str, Any], project_dir: str) -> dict[str, Any]:
-        """Send the source along in a dry run, in which nobody builds it."""
-        own = {key: value for key, value in options.items() if key not in ("source", "context")}
-        if not self._task.check_mode or not options.get("source"):
-            return own
-        try:
-            dockerfile = str(own.get("dockerfile") or "Dockerfile")
-            context = _sender.send_source(
-                self, str(options["source"]), dockerfile, project_dir, _serving.LARGEST_SOURCE
-            )
-        except _source.SourceError as error:
-            raise AnsibleActionFail(str(error)) from error
-        return {**own, "context": context}
+            _sender.tidy(self)

@@ -169,7 +169,8 @@ def _build_here(args: Mapping[str, Any], reference: str, tmpdir: str, run: Any) 
 class ActionModule(ModuleAction):
     """Asks the host first; packs, sends, builds and pushes only if it has to."""
 
-    TRANSFERS_FILES = True
+    # Ansible would make a folder on the host for every call, and remove it: one is made where something is sent.
+    TRANSFERS_FILES = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the module once where the image is there, and twice where it has to be built."""
@@ -188,7 +189,7 @@ class ActionModule(ModuleAction):
         try:
             return call({**args, **self._provide(result["needs"], args)})
         finally:
-            self._remove_tmp_path(self._connection._shell.tmpdir)
+            _sender.tidy(self)
 
     def _surely_missing(self, args: dict[str, Any]) -> bool:
         """Whether it is known without asking that the source has to be sent."""

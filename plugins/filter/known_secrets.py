@@ -6,16 +6,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.barehost.django.plugins.module_utils import _secrets
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 
-def known_secrets(specs: Mapping[str, Mapping[str, Any]], kept: Mapping[str, str]) -> dict[str, str]:
-    """Return the value of each secret; nothing at all where one of them is missing, or is given and another one."""
-    for name, spec in specs.items():
-        if name not in kept or (spec.get("value") or kept[name]) != kept[name]:
-            return {}
-    return {name: kept[name] for name in specs}
+def known_secrets(specs: Mapping[str, Any], kept: Mapping[str, str]) -> dict[str, str]:
+    """Return the value of each secret; nothing at all where one of them is missing, wanted otherwise, or wanted wrongly."""
+    try:
+        wishes = [_secrets.Wish.read(name, spec) for name, spec in specs.items()]
+    except _secrets.SecretError:
+        # The module says what is wrong with it.
+        return {}
+    if any(wish.name not in kept or wish.value not in ("", kept[wish.name]) for wish in wishes):
+        return {}
+    return {wish.name: kept[wish.name] for wish in wishes}
 
 
 class FilterModule:

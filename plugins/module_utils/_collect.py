@@ -102,7 +102,7 @@ def _told(request: Request, difference: _static.Comparison) -> dict[str, Any]:
 
 def collect(module: AnsibleModule, request: Request) -> dict[str, Any]:
     """Collect into a directory beside the target, and rename it; return what came of it."""
-    return _settled(module, request, (_program_collectstatic, {}), request.seconds, lambda answer: answer)
+    return _settled(module, request, (_program_collectstatic, {}), lambda answer: answer)
 
 
 def plan_and_collect(
@@ -115,14 +115,13 @@ def plan_and_collect(
         planned(before)
         return after
 
-    return _settled(module, request, (_program_prepare, wanted), request.seconds + module.params["timeout"], rest)
+    return _settled(module, request, (_program_prepare, wanted), rest)
 
 
 def _settled(
     module: AnsibleModule,
     request: Request,
     program: tuple[ModuleType, Mapping[str, Any]],
-    seconds: int,
     look: Callable[[_oneshot.Answer], _oneshot.Answer],
 ) -> dict[str, Any]:
     """Run a program that collects, with parameters beside those of any; `look` takes its part out of the answer."""
@@ -136,12 +135,12 @@ def _settled(
             _oneshot.oneshot_cmd(project, name, volumes=[f"{staging}:{request.static_root}"]),
             program[0],
             {"settings_module": project.settings_module, "static_root": request.static_root, **program[1]},
-            seconds=seconds,
+            seconds=request.seconds,
             container=name,
         )
         answer = look(answer)
         if answer.first("done") is None:
-            message = _oneshot.explain(answer, "collecting static files", seconds)
+            message = _oneshot.explain(answer, "collecting static files", request.seconds)
             raise _oneshot.ProgramError(message, answer, directory=str(request.dest))
         _static.settle(staging, request.dest)
     finally:

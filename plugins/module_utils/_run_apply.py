@@ -69,7 +69,7 @@ class Part:
 
 
 def run(module: AnsibleModule) -> dict[str, Any]:
-    """Go from the image to the switch, or as far as can be gone; return what the module returns."""
+    """Go from the image to the switch, or as far as can be gone in one call; return what the module returns."""
     params = module.params
     done: dict[str, Any] = {}
     known: dict[str, Any] = {}
@@ -80,6 +80,10 @@ def run(module: AnsibleModule) -> dict[str, Any]:
             return image
         image["git_revision"] = image["git_revision"] or params["git_revision"]
         done["image"] = image
+        if image.get("seconds") is not None:
+            # Made or fetched now, which may have taken an hour. Whoever has gone meanwhile must not find a release switched to
+            # that nobody has proven: whether to go on is asked again, by the next call.
+            return whole(done)
         known = {key: image[key] for key in ("release_id", "image", "image_id")}
     if params["prepare"]:
         with step(module, _run_prepare.STEP):

@@ -114,6 +114,10 @@ def find_beside(module: AnsibleModule, origin: _origin.Origin) -> tuple[_origin.
     else:
         outcome = origin.find()
         task.act()
+    if task.settled and outcome.action and not module.check_mode:
+        # They were well before the image was made, which took its time and its memory.
+        task.decide()
+        task.act()
     return outcome, task
 
 

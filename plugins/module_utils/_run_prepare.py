@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.barehost.django.plugins.module_utils import (
@@ -69,8 +70,9 @@ def plan(module: AnsibleModule, question: _serving.Question | None) -> dict[str,
     return plan_of(module, answer, asked)
 
 
-def plan_of(module: AnsibleModule, answer: _oneshot.Answer, asked: str) -> dict[str, Any]:
-    """Return what Django has said of the plan."""
+def plan_of(module: AnsibleModule, answer: _oneshot.Answer, asked: str, seconds: int | None = None) -> dict[str, Any]:
+    """Return what Django has said of the plan, for which it had so many seconds."""
+    params = {**module.params, **({"timeout": seconds} if seconds else {})}
     found = _migrate.result_of(answer)
     result: dict[str, Any] = {
         key: found[key] for key in ("plan", "kinds", "heads", "unknown", "plan_known") if key in found
@@ -78,7 +80,7 @@ def plan_of(module: AnsibleModule, answer: _oneshot.Answer, asked: str) -> dict[
     if answer.first("done") is None:
         if module.check_mode and _migrate.unreachable_yet(answer):
             return {"plan_known": False, "unknown_because": _migrate.NO_DATABASE}
-        message = _migrate.failure(answer, found, module.params, apply=False)
+        message = _migrate.failure(answer, found, params, apply=False)
         raise _oneshot.ProgramError(message, answer, **result)
     user = answer.first("superuser")
     if user:
@@ -90,9 +92,12 @@ def at_once(module: AnsibleModule, request: _collect.Request) -> dict[str, Any]:
     """Plan and collect in one container, for which Django starts once; what is refused is not collected."""
     asked = _release.now()
     found: dict[str, Any] = {}
-    wanted = _migrate.wanted(module.params)
+    together = replace(request, seconds=request.seconds + module.params["timeout"])
     static = _collect.plan_and_collect(
-        module, request, wanted, lambda answer: found.update(plan_of(module, answer, asked))
+        module,
+        together,
+        _migrate.wanted(module.params),
+        lambda answer: found.update(plan_of(module, answer, asked, together.seconds)),
     )
     return {**found, "static": static}
 

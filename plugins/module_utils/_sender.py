@@ -5,9 +5,13 @@
 from __future__ import annotations
 
 import tempfile
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ansible_collections.barehost.django.plugins.module_utils import _litter, _source
+from ansible.errors import AnsibleActionFail
+from ansible_collections.barehost.django.plugins.module_utils import _litter, _serving, _source
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 def send_source(action: Any, source: str, dockerfile: str, project_dir: str, largest: int | None = None) -> str | None:  # noqa: ANN401 - Ansible's
@@ -25,3 +29,24 @@ def send_source(action: Any, source: str, dockerfile: str, project_dir: str, lar
         remote = str(shell.join_path(folder, _litter.context_name(project_dir)))
         action._transfer_file(archive.name, remote)  # noqa: SLF001 - as above
     return remote
+
+
+def send_for_dry_run(action: Any, options: Mapping[str, Any], project_dir: str) -> dict[str, Any]:  # noqa: ANN401 - Ansible's
+    """Return the options of django_prepare for the host: in a dry run, in which nobody builds it, with the source that was sent."""
+    own = {key: value for key, value in options.items() if key not in ("source", "context")}
+    if not action._task.check_mode or not options.get("source"):  # noqa: SLF001 - as above
+        return own
+    try:
+        # Sent only where the module has to ask it: the release that serves is asked as it runs.
+        dockerfile = str(own.get("dockerfile") or "Dockerfile")
+        own["context"] = send_source(action, str(options["source"]), dockerfile, project_dir, _serving.LARGEST_SOURCE)
+    except _source.SourceError as error:
+        raise AnsibleActionFail(str(error)) from error
+    return own
+
+
+def tidy(action: Any) -> None:  # noqa: ANN401 - Ansible's
+    """Remove the folder on the host, where one was made."""
+    folder = action._connection._shell.tmpdir  # noqa: SLF001 - as above
+    if folder:
+        action._remove_tmp_path(folder)  # noqa: SLF001 - as above

@@ -71,7 +71,7 @@ options:
     type: str
     default: /app/staticfiles
   collect_timeout:
-    description: Seconds after which the container that collects is stopped.
+    description: Seconds after which the container that collects is stopped; with O(timeout) on top where it plans as well.
     type: int
     default: 300
   serving:
@@ -103,7 +103,7 @@ options:
     type: str
     default: default
   timeout:
-    description: Seconds after which the container that plans is stopped.
+    description: Seconds after which a container that only plans is stopped.
     type: int
     default: 600
 """

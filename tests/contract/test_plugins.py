@@ -69,6 +69,14 @@ def test_check_mode_is_what_the_code_says(module: Path) -> None:
     assert promised == supported
 
 
+def test_no_action_makes_a_folder_on_the_host_for_every_call() -> None:
+    actions = sorted((repo.ROOT / "plugins" / "action").glob("*.py"))
+    assert actions
+    assert [path.name for path in actions if "TRANSFERS_FILES = False" not in path.read_text(encoding="utf-8")] == [
+        "release_apply.py"  # which is one of release_image
+    ]
+
+
 @every_module
 def test_examples_use_full_names(module: Path) -> None:
     examples = yaml.safe_load(constants(module)["EXAMPLES"])

@@ -19,6 +19,8 @@ KEPT = {"one": "first", "two": "second", "stray": "third"}
         ({"one": {"value": "first"}}, {"one": "first"}),
         ({"one": {"value": "another"}, "two": {}}, {}),
         ({"one": {}, "missing": {}}, {}),
+        ({"one": {"length": 3}}, {}),
+        ({"one": {"strange": "key"}}, {}),
         ({}, {}),
     ],
 )

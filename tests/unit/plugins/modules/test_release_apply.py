@@ -103,6 +103,13 @@ def test_nothing_is_switched_before_the_schema_is_known_to_be_there(
     assert list(parts.told) == ["image", "prepare"]
 
 
+def test_after_a_build_it_is_asked_again_whether_to_go_on(tmp_path: Path, parts: Parts) -> None:
+    parts.results["image"] = {**IMAGE, "seconds": 1800.0}
+    result = call(tmp_path)
+    assert list(parts.told) == ["image"]
+    assert (result["changed"], "prepare" in result) == (True, False)
+
+
 def test_a_source_that_has_to_be_sent_first_ends_the_call(tmp_path: Path, parts: Parts) -> None:
     parts.results["image"] = {"changed": False, "needs": "context"}
     assert call(tmp_path)["needs"] == "context"

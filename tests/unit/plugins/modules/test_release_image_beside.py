@@ -33,6 +33,8 @@ class Host(Engine):
         self.began = {"build": threading.Event(), "up": threading.Event()}
         self.order: list[str] = []
         self.together = False
+        # Whether the data service does not outlive the build.
+        self.dies = False
         self.on("docker", "build", reply=lambda call: self.step("build", call))
         self.on("config", reply=(0, json.dumps({"services": WANTED}), ""))
         self.on("up", reply=lambda call: self.step("up", call))
@@ -47,7 +49,8 @@ class Host(Engine):
     def container(self) -> dict[str, Any]:
         """Say what the engine says of the container of the data service."""
         labels = {"com.docker.compose.service": "mysql", "barehost.django.definition": self.there}
-        state = {"Status": "running", "Health": {"Status": "healthy", "Log": []}}
+        down = self.dies and "built" in self.order and "up" not in self.order
+        state = {"Status": "exited" if down else "running", "Health": {"Status": "healthy", "Log": []}}
         return {
             "Id": "mysql-id",
             "Name": "/shop-mysql-1",
@@ -119,6 +122,15 @@ def test_a_service_that_does_not_come_up_fails_the_call(tmp_path: Path) -> None:
     result = call(tmp_path, host)
     assert "no space left on device" in result["msg"]
     assert result["failed"]
+
+
+@pytest.mark.parametrize("dies", [True, False])
+def test_what_does_not_outlive_the_build_is_started_again(tmp_path: Path, *, dies: bool) -> None:
+    host = Host("2")
+    host.dies = dies
+    steps = call(tmp_path, host)["beside"]["steps"]
+    assert [step["action"] for step in steps] == (["start"] if dies else [])
+    assert host.order == ["build", "built", *(["up"] if dies else [])]
 
 
 def test_nothing_is_started_before_the_controller_has_sent_its_part(tmp_path: Path) -> None:

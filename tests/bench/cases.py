@@ -7,6 +7,7 @@ from __future__ import annotations
 import sys
 import time
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.load.process import Load
@@ -27,6 +28,10 @@ SILENT = ("keepalive", "idle", "slow", "upload", "ledger", "tasks", "page", "sta
 # The source has to have these before releases can go back and forth over one schema.
 BASE = ("additive", "data")
 RELEASES_IN_A_ROW = 10
+# So many connections that are never without a request leave nothing of two cores idle.
+FULL_LOAD = ("--rate", "busy=1", "--connections", "busy=8")
+# Whose answers take as long as the server needs; those of the others take seconds by themselves.
+TIMED = ("busy", "oneshot", "keepalive", "idle", "page", "static", "ledger", "tasks")
 
 
 @dataclass(frozen=True)
@@ -141,19 +146,34 @@ def report(load: Load) -> dict[str, Any]:
     }
 
 
+def busy_share(before: tuple[int, int], after: tuple[int, int]) -> float:
+    """Return which share of all cores worked between two looks at the clocks."""
+    return (after[0] - before[0]) / max(after[1] - before[1], 1)
+
+
+def cores() -> tuple[int, int]:
+    """Return how long all cores have worked, and how long there was, in ticks."""
+    line = Path("/proc/stat").read_text(encoding="utf-8").splitlines()[0]
+    user, nice, system, idle, wait, *more = (int(word) for word in line.split()[1:9])
+    work = user + nice + system + sum(more)
+    return work, work + idle + wait
+
+
 def in_a_row(number: int = RELEASES_IN_A_ROW) -> dict[str, Any]:
-    """Release one version after the other under every kind of load there is, and compare with the quiet time before."""
+    """Release one version after the other while all cores are busy, and compare with the time before, as busy."""
     road = Ours(HOSTS[0])
-    say(f"{number} releases in a row on {road.host.name}, all kinds of clients")
+    say(f"{number} releases in a row on {road.host.name}, all kinds of clients, all cores busy")
     road.host.prepare()
     road.begin()
     if not road.first(version("row0", *BASE)):
         raise SystemExit(road.output)
     seconds = []
-    with Load(road.host.url, "localhost") as load:
-        quiet = [time.time() + AROUND_SECONDS]
+    with Load(road.host.url, "localhost", *FULL_LOAD) as load:
+        time.sleep(AROUND_SECONDS)
+        quiet, clocks = [time.time()], cores()
         time.sleep(60)
         quiet.append(time.time())
+        busy = busy_share(clocks, cores())
         for index in range(number):
             source = version(f"row{index + 1}", *BASE)
             start = time.monotonic()
@@ -161,14 +181,15 @@ def in_a_row(number: int = RELEASES_IN_A_ROW) -> dict[str, Any]:
                 raise SystemExit(road.output)
             seconds.append(round(time.monotonic() - start, 2))
             say(f"  release {index + 1}: {seconds[-1]} s")
-        busy = [quiet[1], time.time()]
-    spans = {"quiet": quiet, "releases": busy}
+        spans = {"quiet": quiet, "releases": [quiet[1], time.time()]}
+    rows = {"all of them": TIMED, **{name: (name,) for name in TIMED if name not in ("idle", "tasks")}}
     return {
         "seconds": seconds,
         "sent": load.report["total"]["sent"],
         "failed": failures(load.report),
+        "busy": round(busy, 3),
         **{
-            name: {client: window(load.report, client, *span) for client in ("oneshot", "keepalive", "page", "static")}
+            name: {row: window(load.report, clients, *span) for row, clients in rows.items()}
             for name, span in spans.items()
         },
     }

@@ -62,14 +62,14 @@ def table(samples: Sequence[Mapping[str, Any]]) -> str:
 def row_text(row: Mapping[str, Any]) -> str:
     """Say what ten releases in a row have done to the clients."""
     pairs = [(name, row["quiet"][name]["p99"], row["releases"][name]["p99"]) for name in row["quiet"]]
-    lines = ["| client | p99 quiet | p99 during the releases | ratio |", "| --- | --- | --- | --- |"]
+    lines = ["| client | p99 before | p99 during the releases | ratio |", "| --- | --- | --- | --- |"]
     lines += [
         f"| {name} | {quiet:.0f} ms | {busy:.0f} ms | {busy / quiet:.2f} |" for name, quiet, busy in pairs if quiet
     ]
     count = len(row["seconds"])
     head = (
-        f"{count} releases in a row under every kind of client: {row['failed']} of {row['sent']:,} requests failed; one "
-        f"release took {cell(row['seconds'])}."
+        f"{count} releases in a row under every kind of client, {row['busy']:.0%} of all cores busy before the first: "
+        f"{row['failed']} of {row['sent']:,} requests failed; one release took {cell(row['seconds'])}."
     )
     return "\n".join([head, "", *lines])
 

@@ -1,6 +1,6 @@
 # Copyright: (c) 2026, The barehost authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The kinds of clients. Each has a schedule that does not wait for answers, and counts from when a request was due."""
+"""The kinds of clients. All but one have a schedule that waits for no answer, and count from when a request was due."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from .stage import Schedule, Stage
+from .stage import AtOnce, Schedule, Stage
 from .wire import BODY, Answer, Connection, Failure, Request
 
 if TYPE_CHECKING:
@@ -301,4 +301,23 @@ def no_asset(answer: Answer) -> str:
     return "" if asset_of(answer) else "the page names no hashed asset"
 
 
-KINDS: tuple[type[Client], ...] = (Client, Idle, OneShot, Slow, Upload, Ledger, Tasks, Reader, Static)
+class Busy(Client):
+    """Connections that ask for the next page as soon as they have one: they leave no core idle.
+
+    They wait for the server, so their own times say little; those of the clients beside them do.
+    """
+
+    name = "busy"
+    rate = 0.0
+    connections = 4
+
+    def make_schedules(self) -> list[Schedule]:
+        """Return one that is always due."""
+        return [AtOnce(self.stage)]
+
+    async def visit(self, connection: Connection, due: float) -> None:
+        """Read a page."""
+        await self.ask(connection, Ask(Request("GET", "/page/"), check=no_asset), due)
+
+
+KINDS: tuple[type[Client], ...] = (Client, Busy, Idle, OneShot, Slow, Upload, Ledger, Tasks, Reader, Static)

@@ -201,10 +201,10 @@ def failures(report: Mapping[str, Any]) -> int:
     return sum(int(count) for count in (*total["errors"].values(), total["unsent"]))
 
 
-def window(report: Mapping[str, Any], client: str, start: float, end: float) -> dict[str, float]:
-    """Return the latencies of the requests that were due between two times of the day."""
+def window(report: Mapping[str, Any], clients: Iterable[str], start: float, end: float) -> dict[str, float]:
+    """Return the latencies of these clients' requests that were due between two times of the day, all of them together."""
     base = report["started"]
-    points = report["clients"][client]["points"]
+    points = (point for client in clients for point in report["clients"][client]["points"])
     return latency(milliseconds for due, milliseconds in points if start <= base + due < end)
 
 

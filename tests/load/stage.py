@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import random
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ class Options:
 
     target: Target
     seconds: float = 60.0
-    # Requests a second by kind of client, 0 for none; for `idle`, how many times its usual pace.
+    # Requests a second by kind of client, 0 for none; for `idle`, how many times its usual pace; `busy` only has on and off.
     rates: dict[str, float] = field(default_factory=dict)
     # Connections at most at the same time, by kind of client.
     connections: dict[str, int] = field(default_factory=dict)
@@ -104,3 +105,23 @@ class Schedule:
         while self.claim() is not None:
             count += 1
         return count
+
+
+class AtOnce(Schedule):
+    """Arrivals that are always due: the next request follows the last answer, so the server is never without work."""
+
+    def __init__(self, stage: Stage) -> None:
+        """Need no gaps."""
+        super().__init__(stage, repeat(0.0))
+
+    def claim(self) -> float | None:
+        """Return this moment, or None after the end."""
+        now = self.stage.recorder.clock.now()
+        if now >= self.stage.end or self.stage.left <= 0:
+            return None
+        self.stage.left -= 1
+        return now
+
+    def unclaimed(self) -> int:
+        """Return that nothing was due before it could be sent."""
+        return 0

@@ -19,7 +19,17 @@ from tests.load.stage import Options, Stage
 from tests.load.wire import Target
 
 NOTHING = dict.fromkeys((kind.name for kind in KINDS), 0.0)
-EVERYTHING = {"keepalive": 20, "idle": 5, "oneshot": 20, "slow": 2, "upload": 2, "ledger": 20, "tasks": 20, "page": 10}
+EVERYTHING = {
+    "keepalive": 20,
+    "busy": 1,
+    "idle": 5,
+    "oneshot": 20,
+    "slow": 2,
+    "upload": 2,
+    "ledger": 20,
+    "tasks": 20,
+    "page": 10,
+}
 
 
 async def load(site: Site, seconds: float, rates: dict[str, float], **options: Any) -> dict[str, Any]:
@@ -53,6 +63,17 @@ def test_a_good_site_has_no_failures() -> None:
     assert check_ledger(report, site.rows["tasks"], "tasks").ok
     assert report["total"]["sent"] == site.requests.total()
     assert len(report["ledger"]["acknowledged"]) == report["clients"]["ledger"]["ok"]
+
+
+def test_a_busy_client_asks_as_often_as_it_is_answered_and_ends() -> None:
+    _, report = put(Site, {"busy": 1}, 0.5, connections={"busy": 2})
+    client = report["clients"]["busy"]
+    assert client["connections"]["opened"] == 2
+    assert client["unsent"] == failures(report) == 0
+    # No schedule: what it sends is what two connections can take in half a second.
+    assert client["sent"] > 50
+    _, bounded = put(Site, {"busy": 1}, 0.5, max_requests=7)
+    assert bounded["clients"]["busy"]["sent"] == 7
 
 
 def test_a_timeline_adds_up_to_the_total() -> None:
@@ -233,8 +254,8 @@ def test_a_window_shows_the_stall_and_not_the_time_before() -> None:
     _, report = put(Stalling, {"keepalive": 40}, 1.2)
     first = min(due for due, late in report["clients"]["keepalive"]["points"] if late >= STALL * 1000)
     base = report["started"]
-    quiet = window(report, "keepalive", base, base + first)
-    loud = window(report, "keepalive", base + first, base + 10)
+    quiet = window(report, ["keepalive"], base, base + first)
+    loud = window(report, ["keepalive"], base + first, base + 10)
     assert quiet["count"] + loud["count"] == report["clients"]["keepalive"]["ok"]
     assert quiet["max"] < STALL * 1000 <= loud["max"]
 

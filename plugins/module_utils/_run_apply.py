@@ -46,6 +46,10 @@ ARGUMENTS: dict[str, Any] = {
 }
 
 
+# An image may take an hour. One that takes no longer than a switch does leaves nobody less attended than that does.
+UNATTENDED_SECONDS = 30
+
+
 class Part:
     """The call as one of its parts sees it: with the parameters of that part, and with what the earlier ones have done."""
 
@@ -80,9 +84,9 @@ def run(module: AnsibleModule) -> dict[str, Any]:
             return image
         image["git_revision"] = image["git_revision"] or params["git_revision"]
         done["image"] = image
-        if image.get("seconds") is not None:
-            # Made or fetched now, which may have taken an hour. Whoever has gone meanwhile must not find a release switched to
-            # that nobody has proven: whether to go on is asked again, by the next call.
+        if (image.get("seconds") or 0) > UNATTENDED_SECONDS:
+            # Whoever has gone while it was made or fetched must not find a release switched to that nobody has proven:
+            # whether to go on is asked again, by the next call.
             return whole(done)
         known = {key: image[key] for key in ("release_id", "image", "image_id")}
     if params["prepare"]:

@@ -13,7 +13,7 @@ author: The barehost authors (@barehost)
 description:
   - Does what M(barehost.django.release_image), M(barehost.django.django_prepare) and M(barehost.django.release_switch) do, one
     after the other, in one call instead of three. Each of them is a step of its own for the lock.
-  - Ends with the image where that was built or pulled, which may take long. Then the caller comes again for the rest, without
+  - Ends with the image where it took more than 30 seconds to build or pull. Then the caller comes again for the rest, without
     O(image); so a controller that has gone meanwhile leaves nothing behind that goes on by itself.
   - Ends before the switch where migrations have to be applied, or where it is not known whether they have to. Then the caller
     goes on with M(barehost.django.django_migrate) and M(barehost.django.release_switch).

@@ -103,8 +103,13 @@ def test_nothing_is_switched_before_the_schema_is_known_to_be_there(
     assert list(parts.told) == ["image", "prepare"]
 
 
-def test_after_a_build_it_is_asked_again_whether_to_go_on(tmp_path: Path, parts: Parts) -> None:
-    parts.results["image"] = {**IMAGE, "seconds": 1800.0}
+def test_after_a_short_build_one_call_does_all(tmp_path: Path, parts: Parts) -> None:
+    parts.results["image"] = {**IMAGE, "seconds": 30.0}
+    assert "switch" in call(tmp_path)
+
+
+def test_after_a_long_build_it_is_asked_again_whether_to_go_on(tmp_path: Path, parts: Parts) -> None:
+    parts.results["image"] = {**IMAGE, "seconds": 30.1}
     result = call(tmp_path)
     assert list(parts.told) == ["image"]
     assert (result["changed"], "prepare" in result) == (True, False)

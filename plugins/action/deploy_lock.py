@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 from ansible import context
+from ansible.errors import AnsibleConnectionFailure
 from ansible.utils.display import Display
 from ansible_collections.barehost.django.plugins.module_utils import _caller
 from ansible_collections.barehost.django.plugins.module_utils._action import ModuleAction
@@ -62,7 +63,13 @@ class ActionModule(ModuleAction):
     def _ask(self, args: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
         # Whether there are secrets in an answer is known once it is there, and by then a verbose connection has shown it.
         self._connection._play_context.no_log = bool(args.get("secrets")) or self._task.no_log
-        return self.call("deploy_lock", args, task_vars)
+        try:
+            return self.call("deploy_lock", args, task_vars)
+        except AnsibleConnectionFailure:
+            # Its reason is hidden like everything else then, and it is what whoever reads it needs: asked again without a secret.
+            self._connection._play_context.no_log = self._task.no_log
+            self._low_level_execute_command("true", sudoable=False)
+            raise
 
     @staticmethod
     def _shown(result: dict[str, Any]) -> dict[str, Any]:

@@ -204,3 +204,12 @@ def test_secrets_that_are_read_with_the_lock_stand_in_no_output(controller: Cont
     assert code == 0, output
     assert "its ansible-playbook has ended without giving the lock back" in output
     assert SECRET not in output
+
+
+def test_why_a_host_does_not_answer_is_said_though_what_it_answers_is_hidden(controller: Controller) -> None:
+    task = {"barehost.django.deploy_lock": {**HELD["barehost.django.deploy_lock"], "secrets": "/nowhere"}}
+    where = ["ansible_connection=ssh", "ansible_host=127.0.0.1", "ansible_port=1"]
+    code, output = controller.run([task], *(word for item in where for word in ("-e", item)))
+    assert code != 0
+    assert "Connection refused" in output
+    assert "censored" not in output

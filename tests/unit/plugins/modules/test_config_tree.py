@@ -44,3 +44,20 @@ def test_a_directory_that_was_opened_to_others_is_closed(tmp_path: Path) -> None
     result = run(config_tree.main, args(tmp_path / "shop"))
     assert [(item["path"], item["action"]) for item in result["changes"]] == [(".", "directory")]
     assert (tmp_path / "shop").stat().st_mode & 0o777 == 0o750
+
+
+@pytest.mark.parametrize("check", [True, False])
+@pytest.mark.parametrize(("directory", "file"), [("nginx/site.conf", ""), ("", "nginx")])
+def test_what_stands_in_the_way_of_a_file_is_named_by_a_dry_run_as_well(
+    tmp_path: Path, directory: str, file: str, *, check: bool
+) -> None:
+    dest = tmp_path / "shop"
+    (dest / directory).mkdir(parents=True)
+    if file:
+        (dest / file).write_text("in the way\n")
+    result = run(config_tree.main, args(dest), check=check)
+    assert result["failed"] is True
+    assert f"{dest / (directory or file)}" in result["msg"]
+    assert "belongs" in result["msg"]
+    assert "run the same again" in result["msg"]
+    assert (dest / (directory or file)).exists()

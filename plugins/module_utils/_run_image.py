@@ -86,11 +86,12 @@ def run(module: AnsibleModule) -> dict[str, Any]:
         with _litter.work_folder(root, module.tmpdir) as tmpdir:
             origin = _origin.Origin(runner(module), module.params, tmpdir, there, check=module.check_mode)
             outcome, task = find_beside(module, origin)
-    except (_build.ImageError, _git.GitError, _up.UpError) as error:
+        if outcome.needs:
+            return {"changed": False, "needs": outcome.needs}
+        return finish(module, outcome, task)
+    except (_build.ImageError, _git.GitError, _up.UpError, OSError) as error:
         module.fail_json(msg=str(error))
-    if outcome.needs:
-        return {"changed": False, "needs": outcome.needs}
-    return finish(module, outcome, task)
+        raise
 
 
 def find_beside(module: AnsibleModule, origin: _origin.Origin) -> tuple[_origin.Outcome, _bring_up.BringUp | None]:

@@ -8,6 +8,7 @@ file or the new one, and never half of either.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -87,12 +88,17 @@ def digest(files: Iterable[tuple[str, str]]) -> str:
 
 
 def read(root: Path, path: str) -> Found | None:
-    """Read a file below root, or None where there is none; a symlink counts as missing, and is replaced."""
+    """Read a file below root, or None where there is none; a symlink counts as missing, and is replaced.
+
+    Raise OSError where a directory is in its place, or a file in the place of a directory above it.
+    """
     target = root / path
     try:
         info = os.lstat(target)
-    except (FileNotFoundError, NotADirectoryError):
+    except FileNotFoundError:
         return None
+    if stat.S_ISDIR(info.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
     if not stat.S_ISREG(info.st_mode):
         return None
     content = target.read_bytes().decode("utf-8", "replace")
@@ -182,11 +188,15 @@ def make_parents(root: Path, relative: Path) -> None:
 
 
 def compare_directory(root: Path, path: str, mode: int, service: str) -> list[Change]:
-    """Say whether a directory is missing or has another mode."""
+    """Say whether a directory is missing or has another mode; raise OSError where a file is in its place."""
     try:
-        seen = stat.S_IMODE((root / path).stat().st_mode) if (root / path).is_dir() else None
-    except OSError:
+        info = (root / path).stat()
+    except FileNotFoundError:
         seen = None
+    else:
+        if not stat.S_ISDIR(info.st_mode):
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(root / path))
+        seen = stat.S_IMODE(info.st_mode)
     if seen == mode:
         return []
     return [Change(path, service, "directory", "" if seen is None else f"{seen:04o}", f"{mode:04o}")]

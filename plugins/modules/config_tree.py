@@ -143,17 +143,13 @@ file_digests:
   returned: always
 """
 
-import errno
 import shutil
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.barehost.django.plugins.module_utils import _lock, _tree
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 FILE_SPEC: dict[str, Any] = {
     "path": {"type": "str", "required": True},
@@ -251,23 +247,12 @@ def main() -> None:
         )
 
 
-def refuse_what_is_in_the_way(dest: Path, paths: Iterable[str]) -> None:
-    """Raise OSError where a directory stands in the place of a file, or the other way round: a dry run has to say so as well."""
-    for path in map(Path, paths):
-        if (dest / path).is_dir():
-            raise IsADirectoryError(errno.EISDIR, "a directory is where a file belongs", str(dest / path))
-        for parent in list(path.parents)[:-1]:
-            if (dest / parent).exists() and not (dest / parent).is_dir():
-                raise NotADirectoryError(errno.ENOTDIR, "a file is where a directory belongs", str(dest / parent))
-
-
 def converge(module: AnsibleModule, dest: Path) -> None:
     """Compare what is there with what is wanted, and install the difference."""
     specs = {spec.path: spec for spec in map(_tree.FileSpec.from_params, module.params["files"])}
     # Every result repeats the parameters; nobody needs the contents there.
     module.params["files"] = sorted(specs)
     hide_secrets(module, specs)
-    refuse_what_is_in_the_way(dest, specs)
     found = {path: _tree.read(dest, path) for path in specs}
     changes = [c for c in (_tree.compare(spec, found[path]) for path, spec in specs.items()) if c is not None]
     # What is world-writable below it relies on this directory, and so its mode is looked at like any other. Where it is not there

@@ -154,8 +154,9 @@ def busy_share(before: tuple[int, int], after: tuple[int, int]) -> float:
 def cores() -> tuple[int, int]:
     """Return how long all cores have worked, and how long there was, in ticks."""
     line = Path("/proc/stat").read_text(encoding="utf-8").splitlines()[0]
-    user, nice, system, idle, wait, *more = (int(word) for word in line.split()[1:9])
-    work = user + nice + system + sum(more)
+    # What was stolen from this machine was neither at work nor idle, and is the eighth of them.
+    user, nice, system, idle, wait, *interrupts = (int(word) for word in line.split()[1:8])
+    work = user + nice + system + sum(interrupts)
     return work, work + idle + wait
 
 

@@ -47,17 +47,26 @@ def test_a_directory_that_was_opened_to_others_is_closed(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("check", [True, False])
-@pytest.mark.parametrize(("directory", "file"), [("nginx/site.conf", ""), ("", "nginx")])
+@pytest.mark.parametrize(
+    ("directory", "file", "reason"),
+    [
+        ("nginx/site.conf", "", "Is a directory"),
+        ("", "nginx", "Not a directory"),
+        ("nginx", "nginx/more", "Not a directory"),
+    ],
+)
 def test_what_stands_in_the_way_of_a_file_is_named_by_a_dry_run_as_well(
-    tmp_path: Path, directory: str, file: str, *, check: bool
+    tmp_path: Path, directory: str, file: str, reason: str, *, check: bool
 ) -> None:
     dest = tmp_path / "shop"
     (dest / directory).mkdir(parents=True)
     if file:
         (dest / file).write_text("in the way\n")
-    result = run(config_tree.main, args(dest), check=check)
+    told = args(dest)
+    told["trees"][0]["directories"] = {"nginx/more": "0755"}
+    result = run(config_tree.main, told, check=check)
     assert result["failed"] is True
-    assert f"{dest / (directory or file)}" in result["msg"]
-    assert "belongs" in result["msg"]
+    assert str(dest / (file or directory)) in result["msg"]
+    assert reason in result["msg"]
     assert "run the same again" in result["msg"]
-    assert (dest / (directory or file)).exists()
+    assert (dest / (file or directory)).exists()

@@ -148,3 +148,12 @@ def test_a_wish_that_cannot_be_read_is_refused(tmp_path: Path, beside: dict[str,
     assert result["msg"].startswith("beside: ")
     assert message in result["msg"]
     assert host.order == []
+
+
+def test_a_folder_that_cannot_be_written_to_is_an_error_of_one_line(tmp_path: Path) -> None:
+    (tmp_path / "stack").mkdir()
+    (tmp_path / "stack" / "releases").write_text("in the way\n")
+    result = call(tmp_path, Host("2"))
+    assert result["failed"] is True
+    assert str(tmp_path / "stack" / "releases") in result["msg"]
+    assert "\n" not in result["msg"]

@@ -131,6 +131,7 @@ class Switch:
     workers_before: frozenset[Worker] = frozenset()
     routed: bool = False
     handed_over: set[str] = field(default_factory=set)
+    counted: Callable[[], dict[str, int]] = dict
 
     def run(self) -> None:
         """Go from the first state to the last; on an error before the commit go back, then raise it."""
@@ -176,19 +177,22 @@ class Switch:
             self.created = {name: list(ids) for name, ids in self.host.create(scales).items()}
 
     def start(self) -> None:
-        """Start what may run beside its old containers, and what only has to be started again."""
-        self.facts["tasks_before"] = self.host.tasks()
-        begin: list[str] = []
-        for work in self.target.works:
-            if work.service.beside or not work.old:
-                begin += [*self.created.get(work.service.name, []), *work.start]
-        self.host.start(begin)
+        """Start what may run beside its old containers, and what only has to be started again: the first wave of it."""
+        self.counted = self.host.tasks()
+        self.host.start([name for wave in self._waves()[:1] for work in wave for name in self._begins(work)])
         self.host.restart([name for work in self.target.works for name in work.restart])
 
     def health(self) -> None:
         """Wait until all of them are healthy, and answer where they have a way to be asked."""
-        works = [work for work in self.target.works if work.service.beside or not work.old]
-        self.host.wait([check for work in works for check in self._checks(work)], self.timeouts.health)
+        waves = self._waves()
+        for number, wave in enumerate(waves):
+            if number:
+                self.host.start([name for work in wave for name in self._begins(work)])
+            self.host.wait([check for work in wave for check in self._checks(work)], self.timeouts.health)
+        if len(waves) > 1:
+            # Those of the first wave have run on while the others were waited for.
+            self.host.wait([check for work in waves[0] for check in self._checks(work)], self.timeouts.health)
+        self.facts["tasks_before"] = self.counted()
 
     def static(self) -> None:
         """Serve the new release's static files first, then the others': pages of each find their own."""
@@ -250,20 +254,21 @@ class Switch:
     def settle(self) -> None:
         """Keep the name alone, which is known by now: an address may be another container's after a restart.
 
-        Before the old ones are asked to stop: where this fails, they are what there is to go back to.
+        The old ones stop meanwhile, which nobody waits for here: they have answered their last request. Where this fails they
+        are still there, to be started again by whoever goes back.
         """
+        self.host.stop([name for name in self._leaving() if name not in self._handed_over_old()])
         if self.routed:
-            self.host.set_route(Route(self.target.route.alias, self.target.route.port))
+            self.host.set_route(Route(self.target.route.alias, self.target.route.port), tested=True)
 
     def retire(self) -> None:
-        """Stop the old containers gracefully, and remove them."""
-        old = [name for work in self.target.works for name in [*work.old, *work.surplus]]
-        self.host.stop([name for name in self._leaving() if name not in self._handed_over_old()])
+        """Wait until the old containers have stopped gracefully, and remove them."""
         self.host.stopped(self._leaving())
-        self.facts["tasks_after"] = self.host.tasks()
-        self.host.remove(old)
+        counted = self.host.tasks()
+        self.host.remove([name for work in self.target.works for name in [*work.old, *work.surplus]])
         # What dies once it has something to do has had some seconds by now.
         self.host.wait([Check(name, begun=True) for name in self._begun()], self.timeouts.health)
+        self.facts["tasks_after"] = counted()
 
     # -- the ways back -------------------------------------------------------------------------------------------
 
@@ -321,6 +326,21 @@ class Switch:
         self.host.wait([Check(name) for name in ids], self.timeouts.health)
 
     # -- questions -----------------------------------------------------------------------------------------------
+
+    def _waves(self) -> list[list[Work]]:
+        """Return what is started at once.
+
+        What answers requests comes first and alone, where something serves: each process that loads the application takes the
+        processors from the requests, and two that load at once double the time that these wait.
+        """
+        works = [work for work in self.target.works if work.service.beside or not work.old]
+        if not any(work.old_running for work in self.target.works):
+            return [works]
+        waves = [[work for work in works if work.service.routed is routed] for routed in (True, False)]
+        return [wave for wave in waves if wave]
+
+    def _begins(self, work: Work) -> list[str]:
+        return [*self.created.get(work.service.name, []), *work.start]
 
     def _new(self, work: Work) -> list[str]:
         return [*work.keep, *work.start, *work.restart, *self.created.get(work.service.name, [])]

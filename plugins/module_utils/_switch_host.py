@@ -56,6 +56,8 @@ class SwitchHost:
     on_note: Callable[[str], None]
     stopping: list[tuple[str, subprocess.Popen[bytes]]] = field(default_factory=list)
     edge_id: str = ""
+    # What was there when the switch was planned, under the lock; without it everybody is asked again.
+    planned: Sequence[_compose.Container] = ()
     before: frozenset[str] | None = None  # the containers that were there before any was created
 
     # -- containers ----------------------------------------------------------------------------------------------
@@ -66,11 +68,12 @@ class SwitchHost:
 
     def create(self, scales: Mapping[str, int]) -> Mapping[str, Sequence[str]]:
         """Let Compose create so many containers more of each service."""
-        before = self.containers()
+        before = self.planned or self.containers()
         self.before = frozenset(container.id for container in before)
         totals = {name: more + len([c for c in before if c.service == name]) for name, more in scales.items()}
         self.engine.call(_compose.scale_cmd(self.engine.project_dir, self.engine.files, totals))
-        new = [c for c in self.containers() if c.id not in self.before]
+        ids = [name for name in self.engine.ids() if name not in self.before]
+        new = self.engine.containers(ids) if ids else []
         return {name: [c.id for c in new if c.service == name] for name in scales}
 
     def newcomers(self, services: Sequence[str]) -> Sequence[str]:
@@ -96,11 +99,13 @@ class SwitchHost:
             self.stopping.append((name, process))  # its end is waited for in stopped()
 
     def stopped(self, ids: Sequence[str]) -> None:
-        """Wait for everything that was asked to stop; what still runs then is an error."""
+        """Wait for those of them that were asked to stop; what still runs then is an error."""
         begun = self.now()
-        while self.stopping:
-            self._await(*self.stopping.pop(0), begun)
-        running = [c for c in self.containers() if c.id in ids and c.running] if ids else []
+        asked = [pair for pair in self.stopping if pair[0] in ids]
+        for pair in asked:
+            self.stopping.remove(pair)
+            self._await(*pair, begun)
+        running = [c for c in self.engine.containers(ids) if c.running] if ids else []
         if running:
             raise _up.UpError(f"container {running[0].name} did not stop ({_up.describe(running[0])})")
 
@@ -137,18 +142,28 @@ class SwitchHost:
         if checks:
             _wait.Wait(self.engine, checks, self.probe_of).run(timeout)
 
-    def tasks(self) -> dict[str, int]:
-        """Ask the broker itself, which takes no worker's time."""
+    def tasks(self) -> Callable[[], dict[str, int]]:
+        """Ask the broker itself, which takes no worker's time, and go on meanwhile."""
         if self.tasks_of is None:
-            return {}
+            return dict
         service, command = self.tasks_of
-        found = next((c for c in self.containers() if c.service == service and c.running), None)
+        found = next((c for c in self.planned or self.containers() if c.service == service and c.running), None)
         if found is None:
-            return {}
+            return dict
         limit = ["timeout", "--kill-after=1", str(TASKS_SECONDS)]
-        code, out, _ = self.engine.try_call([*limit, "docker", "exec", found.id, *command])
-        words = [line.split() for line in out.splitlines()] if code == 0 else []
-        return {line[0]: int(line[1]) for line in words if len(line) == 2 and line[1].isdecimal()}  # noqa: PLR2004 - name and number
+        process = subprocess.Popen(
+            [*limit, "docker", "exec", found.id, *command],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+
+        def answer() -> dict[str, int]:
+            out, _ = process.communicate()
+            return counted(out) if process.returncode == 0 else {}
+
+        return answer
 
     # -- the edge ------------------------------------------------------------------------------------------------
 
@@ -156,7 +171,7 @@ class SwitchHost:
         """Return the container in front, where it runs."""
         if self.edge is None:
             return None
-        # It is asked for again and again; one that was replaced meanwhile is looked for anew.
+        # One that was replaced meanwhile is looked for anew.
         known = self.engine.containers([self.edge_id]) if self.edge_id else []
         found = next((c for c in known or self.containers() if c.service == self.edge.service and c.running), None)
         self.edge_id = found.id if found else ""
@@ -172,12 +187,16 @@ class SwitchHost:
     def route_loaded(self) -> bool:
         """Whether the running edge has loaded what its files say; true where none runs."""
         container = self.edge_container()
-        if self.edge is None or container is None:
+        return container is None or self._loaded(container)
+
+    def _loaded(self, container: _compose.Container) -> bool:
+        """Ask the edge itself, and not the engine as well: while it loads it is asked again and again."""
+        if self.edge is None:
             return True
         text = _release.read_text(self._servers_file()) or ""
         return _edge.ask(container.address, self.edge.stamp_port, _edge.STAMP_PATH) == _edge.stamp(text)
 
-    def set_route(self, route: _edge.Route) -> None:
+    def set_route(self, route: _edge.Route, *, tested: bool = False) -> None:
         """Write the route; where the edge runs, let it test and load it."""
         if self.edge is None:
             return
@@ -189,7 +208,8 @@ class SwitchHost:
         if container is None:
             self.start_edge()
             return
-        self.engine.reload(container, self.edge.test, self.edge.reload, self.route_loaded)
+        test = () if tested else self.edge.test
+        self.engine.reload(container, test, self.edge.reload, lambda: self._loaded(container))
 
     def start_edge(self) -> None:
         """Start an edge that somebody has stopped, with the route that was written; where there is none yet, leave that be."""
@@ -275,6 +295,12 @@ class SwitchHost:
     def sleep(self, seconds: float) -> None:
         """Wait."""
         time.sleep(seconds)
+
+
+def counted(text: str) -> dict[str, int]:
+    """Read lines of a name and a number each."""
+    words = [line.split() for line in text.splitlines()]
+    return {line[0]: int(line[1]) for line in words if len(line) == 2 and line[1].isdecimal()}  # noqa: PLR2004 - name and number
 
 
 def edge_of(params: Mapping[str, Any]) -> Edge | None:

@@ -51,6 +51,7 @@ class Job:
         self.text = ""
         self.works: list[_rollover.Work] = []
         self.edge_id = ""
+        self.containers: list[_compose.Container] = []
 
     @property
     def serving(self) -> str:
@@ -107,7 +108,7 @@ class Job:
             routed=[service.name for service in self.services if service.routed],
             static_root=self.params["static_root"],
         )
-        containers = self.engine.containers()
+        self.containers = containers = self.engine.containers()
         edges = [c.id for c in containers if self.edge and c.service == self.edge.service and c.running]
         self.edge_id = edges[0] if edges else ""
         generations = self.committed.generations
@@ -160,6 +161,7 @@ class Job:
             on_uncommit=self.uncommit,
             on_note=self.note,
             edge_id=self.edge_id,
+            planned=self.containers,
         )
 
     def target(self, host: _switch_host.SwitchHost) -> _switch.Target:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from ansible_collections.barehost.django.plugins.module_utils._edge import Route, Worker
     from ansible_collections.barehost.django.plugins.module_utils._wait import Check
@@ -32,7 +32,7 @@ class Host(Protocol):
         """Ask containers to stop, each within its own grace, and do not wait."""
 
     def stopped(self, ids: Sequence[str]) -> None:
-        """Wait until containers that were asked to stop have done so."""
+        """Wait until these containers, which were asked to stop, have done so."""
 
     def remove(self, ids: Sequence[str]) -> None:
         """Remove containers that do not run."""
@@ -43,8 +43,11 @@ class Host(Protocol):
     def route(self) -> Route:
         """Return where requests go, as the edge's files say it."""
 
-    def set_route(self, route: Route) -> None:
-        """Write where requests go, let the edge test and load it, and wait until it has; only write it where none runs."""
+    def set_route(self, route: Route, *, tested: bool = False) -> None:
+        """Write where requests go, let the edge test and load it, and wait until it has; only write it where none runs.
+
+        `tested`: the edge has just accepted the same with more in it, and is not asked whether it would.
+        """
 
     def addresses(self, ids: Sequence[str]) -> tuple[str, ...]:
         """Return the addresses at which the edge reaches containers."""
@@ -64,8 +67,11 @@ class Host(Protocol):
     def set_static(self, releases: Sequence[str]) -> None:
         """Let static files be served from these releases."""
 
-    def tasks(self) -> dict[str, int]:
-        """Count the tasks that wait and those in flight; empty where nobody can be asked."""
+    def tasks(self) -> Callable[[], dict[str, int]]:
+        """Begin to count the tasks that wait and those in flight.
+
+        What is returned gives the answer, for which it waits; empty where nobody can be asked.
+        """
 
     def commit(self) -> None:
         """Make the new release the one that everything on the host speaks of."""

@@ -171,9 +171,13 @@ class Engine:
         """Run one command whose failure is an answer, too."""
         return self._run(argv)
 
+    def ids(self) -> list[str]:
+        """List the ids of every container of the project."""
+        return self.call(_compose.list_cmd(self.project)).split()
+
     def containers(self, only: Sequence[str] | None = None) -> list[_compose.Container]:
         """Describe every container of the project, or those with these ids that are there."""
-        ids = self.call(_compose.list_cmd(self.project)).split() if only is None else only
+        ids = self.ids() if only is None else only
         # One may go away between the two calls; what the answer holds is still right.
         _, out, _ = self._run(_compose.inspect_cmd(ids)) if ids else (0, "[]", "")
         return _compose.parse_containers(out)
@@ -237,8 +241,9 @@ class Engine:
     def reload(
         self, container: _compose.Container, test: Sequence[str], command: Sequence[str], loaded: Callable[[], bool]
     ) -> None:
-        """Let a service test its files and load them, and wait until it says that it has."""
-        self.call(["docker", "exec", container.id, *test])
+        """Let a service test its files, where there is a test, and load them, and wait until it says that it has."""
+        if test:
+            self.call(["docker", "exec", container.id, *test])
         self.call(["docker", "exec", container.id, *command])
         until(loaded, f"service {container.service} did not load its new configuration")
 

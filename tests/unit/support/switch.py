@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.barehost.django.plugins.module_utils import _edge, _rollover, _switch, _up
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from ansible_collections.barehost.django.plugins.module_utils import _wait
 
@@ -93,7 +93,8 @@ class FakeHost:
     def route(self) -> _edge.Route:
         return self.routed_to
 
-    def set_route(self, route: _edge.Route) -> None:
+    def set_route(self, route: _edge.Route, *, tested: bool = False) -> None:
+        assert not tested or route.alias == self.routed_to.alias, "nobody has tested that"
         self.routed_to = route
         self.generation += 1
         self._called("set_route", route)
@@ -119,8 +120,8 @@ class FakeHost:
         self.links = tuple(releases)
         self._called("set_static", self.links)
 
-    def tasks(self) -> dict[str, int]:
-        return {"queued": 3, "in_flight": 1}
+    def tasks(self) -> Callable[[], dict[str, int]]:
+        return lambda: {"queued": 3, "in_flight": 1}
 
     def commit(self) -> None:
         self.committed = True

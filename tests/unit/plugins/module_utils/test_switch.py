@@ -28,13 +28,35 @@ def test_the_old_ones_end_last_and_never_before_the_edge_has_drained() -> None:
     web_stopped = events.index(("stop", ["web-1"]))
     assert names.index("probe") < names.index("alive") < names.index("commit") < web_stopped
     assert events.index(("set_route", _edge.Route("web-new", 8000, ("192.0.2.9",)))) < names.index("probe")
-    assert events.index(("set_route", NEW)) < web_stopped
+    # They stop while the edge loads the name alone, and are removed once it has.
+    assert web_stopped < events.index(("set_route", NEW)) < names.index("remove")
 
 
 def test_no_worker_is_told_to_stop_before_its_successor_answers() -> None:
     host = FakeHost()
     switch(host).run()
     assert host.calls.index(("ready", ("worker-new-0", ["ping"]))) < host.calls.index(("stop", ["worker-1"]))
+
+
+def test_what_answers_requests_is_started_alone_where_something_serves() -> None:
+    host = FakeHost()
+    switch(host).run()
+    web, worker = host.calls.index(("start", ["web-new-0"])), host.calls.index(("start", ["worker-new-0"]))
+    assert web < host.calls.index(("wait", ["web-new-0"])) < worker < host.calls.index(("note", "static"))
+
+
+def test_the_first_wave_is_looked_at_once_more_after_the_last() -> None:
+    host = FakeHost()
+    switch(host).run()
+    looks = [argument for name, argument in host.calls[: host.calls.index(("note", "static"))] if name == "wait"]
+    assert looks == [["web-new-0"], ["worker-new-0"], ["web-new-0"]]
+
+
+def test_where_nothing_serves_all_start_at_once() -> None:
+    host = FakeHost(running=set(), existing=set(), edge=False, routed_to=_edge.Route(), links=())
+    switch(host, route_before=_edge.Route(), static_before=()).run()
+    started = [argument for name, argument in host.calls if name == "start"]
+    assert started == [["beat-new-0", "web-new-0", "worker-new-0"]]
 
 
 def test_there_are_never_two_beats() -> None:
@@ -106,7 +128,8 @@ def test_what_was_started_is_looked_at_once_more_at_the_end() -> None:
 def test_an_edge_that_was_started_again_is_asked_for_the_release() -> None:
     host = FakeHost(edge=False)
 
-    def set_route(route: _edge.Route) -> None:
+    def set_route(route: _edge.Route, *, tested: bool = False) -> None:
+        assert tested is (route == NEW)
         host.edge, host.routed_to = True, route
 
     host.set_route = set_route  # type: ignore[method-assign]

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+ANSWER = r"queued 3\nin_flight 1\nnoise\nunacked none\n"
 EDGE = _switch_host.Edge("nginx", "upstream", 8081, 80, ("nginx", "-t"), ("nginx", "-s", "reload"))
 ROUTE = _edge.Route("web-1a2b", 8000, ("192.0.2.8",))
 
@@ -179,22 +181,36 @@ def test_a_long_grace_is_waited_for(tmp_path: Path, docker: Docker, stop: Callab
 # -- tasks -------------------------------------------------------------------------------------------------------
 
 
-def test_the_broker_is_asked_and_not_waited_for(tmp_path: Path, docker: Docker) -> None:
-    docker.answers["exec"] = (0, "queued 3\nin_flight 1\nnoise\nunacked none\n", "")
-    assert host(tmp_path, docker).tasks() == {"queued": 3, "in_flight": 1}
-    assert docker.calls == [["timeout", "--kill-after=1", "5", "docker", "exec", "redis-1", "tasks"]]
+def test_the_broker_is_asked_while_the_switch_goes_on(
+    tmp_path: Path, docker: Docker, stop: Callable[[str], None]
+) -> None:
+    # It answers once somebody has seen that it was asked.
+    stop(f'echo "$@" > "{tmp_path}/asked"; until [ -e "{tmp_path}/seen" ]; do sleep 0.02; done; printf "{ANSWER}"')
+    answer = host(tmp_path, docker).tasks()
+    while not (tmp_path / "asked").exists() or not (tmp_path / "asked").read_text():
+        time.sleep(0.02)
+    (tmp_path / "seen").touch()
+    assert answer() == {"queued": 3, "in_flight": 1}
+    assert (tmp_path / "asked").read_text() == "exec redis-1 tasks\n"
 
 
-@pytest.mark.parametrize("code", [1, 124])
-def test_no_answer_is_no_figure(tmp_path: Path, docker: Docker, code: int) -> None:
-    docker.answers["exec"] = (code, "queued 0\n", "")
-    assert host(tmp_path, docker).tasks() == {}
+def test_no_answer_is_no_figure(tmp_path: Path, docker: Docker, stop: Callable[[str], None]) -> None:
+    stop("echo queued 0; exit 1")
+    assert host(tmp_path, docker).tasks()() == {}
+
+
+def test_a_broker_that_hangs_is_not_waited_for(
+    tmp_path: Path, docker: Docker, stop: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_switch_host, "TASKS_SECONDS", 0.2)
+    stop("echo queued 0; exec sleep 60")
+    assert host(tmp_path, docker).tasks()() == {}
 
 
 def test_a_broker_that_does_not_run_or_is_none_is_not_asked(tmp_path: Path, docker: Docker) -> None:
-    assert host(tmp_path, docker, tasks_of=None).tasks() == {}
+    assert host(tmp_path, docker, tasks_of=None).tasks()() == {}
     docker.containers[3] = container("redis-1", "redis", "exited")
-    assert host(tmp_path, docker).tasks() == {}
+    assert host(tmp_path, docker).tasks()() == {}
     assert docker.calls == []
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 @pytest.fixture(autouse=True)
 def _fast(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_wait, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(_wait, "LOOK_SECONDS", 0.01)
     monkeypatch.setattr(_up, "SETTLE_SECONDS", 0.05)
 
 
@@ -138,6 +139,15 @@ def page() -> Iterator[int]:
 def test_a_health_page_is_asked_sooner_than_the_engine_asks_it(page: int) -> None:
     engine = Engine(container(health="starting", address="127.0.0.1"))
     wait(engine, probe=_wait.Probe("/health/", page, {"Host": "shop.example"}), routed=True, fresh=True)
+
+
+def test_what_answers_by_itself_is_believed_without_another_look_at_the_engine(
+    page: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_wait, "LOOK_SECONDS", 30)
+    engine = Engine(container(health="starting", address="127.0.0.1"), container("exited"))
+    wait(engine, probe=_wait.Probe("/health/", page, {"Host": "shop.example"}), routed=True, fresh=True)
+    assert len(engine.looks) == 1
 
 
 def test_a_health_page_that_refuses_is_no_proof(page: int) -> None:

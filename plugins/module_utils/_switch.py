@@ -205,12 +205,13 @@ class Switch:
         """Let old workers take no further task, and replace what must never run twice."""
         for work in self.target.works:
             old = [] if work.service.routed else work.old_running
-            if not old and not (work.old and not work.service.beside):
-                continue
-            self.handed_over.add(work.service.name)
-            self.host.stop(old)
-            if not work.service.beside:
-                self.host.stopped(old)
+            if old or (work.old and not work.service.beside):
+                self.handed_over.add(work.service.name)
+                # All of them are asked first: an old worker takes the longest of all to end, beside what follows.
+                self.host.stop(old)
+        for work in self.target.works:
+            if work.service.name in self.handed_over and not work.service.beside:
+                self.host.stopped(work.old_running)
                 self.host.start(self._new(work))
         self.facts["handed_over_at"] = self.host.now()
 
@@ -226,7 +227,7 @@ class Switch:
 
     def probe(self) -> None:
         """Ask the new release through the edge, as a user would."""
-        if self.routed and self.host.edge_workers():
+        if self.routed:
             self.host.probe(self.timeouts.probe)
 
     def drain(self) -> None:

@@ -133,7 +133,9 @@ class SwitchHost:
 
     def remove(self, ids: Sequence[str]) -> None:
         """Remove containers; one that is gone already is no trouble."""
-        left = [c.id for c in self.engine.containers(ids)] if ids else []
+        if not ids or self.engine.try_call(["docker", "rm", *ids])[0] == 0:
+            return
+        left = [c.id for c in self.engine.containers(ids)]
         if left:
             self.engine.call(["docker", "rm", *left])
 

@@ -59,7 +59,7 @@ class Host(Protocol):
         """Return those that are still there."""
 
     def probe(self, timeout: float) -> None:
-        """Ask for the health of the new release through the edge until it answers."""
+        """Ask for the health of the new release through the edge until it answers; nothing where no edge runs."""
 
     def static(self) -> tuple[str, ...]:
         """Return the releases whose static files are served, the first choice first."""

@@ -242,9 +242,9 @@ class Engine:
         self, container: _compose.Container, test: Sequence[str], command: Sequence[str], loaded: Callable[[], bool]
     ) -> None:
         """Let a service test its files, where there is a test, and load them, and wait until it says that it has."""
-        if test:
-            self.call(["docker", "exec", container.id, *test])
-        self.call(["docker", "exec", container.id, *command])
+        for argv in (test, command):
+            if argv:
+                self.call(["docker", "exec", container.id, *argv])
         until(loaded, f"service {container.service} did not load its new configuration")
 
     def report(self, container: _compose.Container, what: str) -> str:

@@ -111,7 +111,8 @@ class FakeHost:
 
     def probe(self, timeout: float) -> None:
         assert timeout > 0
-        self._called("probe")
+        if self.edge:
+            self._called("probe")
 
     def static(self) -> tuple[str, ...]:
         return self.links

@@ -59,6 +59,12 @@ def test_where_nothing_serves_all_start_at_once() -> None:
     assert started == [["beat-new-0", "web-new-0", "worker-new-0"]]
 
 
+def test_old_workers_end_while_beat_is_replaced() -> None:
+    host = FakeHost()
+    switch(host).run()
+    assert host.calls.index(("stop", ["worker-1"])) < host.calls.index(("stopped", ["beat-1"]))
+
+
 def test_there_are_never_two_beats() -> None:
     host = FakeHost()
     switch(host).run()

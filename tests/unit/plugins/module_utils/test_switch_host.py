@@ -54,6 +54,10 @@ class Docker:
         if argv[:3] == ["docker", "container", "inspect"]:
             return 0, json.dumps([item for item in self.containers if item["Id"] in argv[3:]]), ""
         self.calls.append(argv)
+        if argv[:2] == ["docker", "rm"]:
+            found = {item["Id"] for item in self.containers}
+            self.containers = [item for item in self.containers if item["Id"] not in argv[2:]]
+            return int(not set(argv[2:]) <= found), "", ""
         if "create" in argv:
             self.on_create()
         if argv[:2] == ["docker", "start"]:
@@ -96,7 +100,13 @@ def test_only_what_is_there_is_removed(tmp_path: Path, docker: Docker) -> None:
     place.remove(["web-2", "gone"])
     place.remove(["gone"])
     place.remove([])
-    assert docker.calls == [["docker", "rm", "web-2"]]
+    assert [item["Id"] for item in docker.containers] == ["web-1", "nginx-1", "redis-1"]
+
+
+def test_what_cannot_be_removed_is_an_error(tmp_path: Path, docker: Docker) -> None:
+    docker.answers["rm"] = (1, "", "container is running")
+    with pytest.raises(_up.UpError, match="container is running"):
+        host(tmp_path, docker).remove(["web-1"])
 
 
 def test_nothing_to_start_is_no_command(tmp_path: Path, docker: Docker) -> None:

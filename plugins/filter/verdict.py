@@ -42,6 +42,11 @@ def verdict_report(value: Mapping[str, Any], url: str, changed: Sequence[str]) -
     return _verdict.report(_verdict.Verdict.of(value), url, changed)
 
 
+def verdict_batches(value: Any) -> list[Any]:  # noqa: ANN401 - what the inventory holds
+    """Return the batches in which hosts come to their verdict, as a play's `serial` takes them; 1 to so many hosts each."""
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
 def failure_reason(result: Mapping[str, Any], task: Mapping[str, Any]) -> str:
     """Return which task failed and why, as far as everybody may read it."""
     return _verdict.reason(task, result)
@@ -55,6 +60,7 @@ class FilterModule:
         return {
             "failure_reason": failure_reason,
             "verdict": verdict,
+            "verdict_batches": verdict_batches,
             "verdict_goes_back": verdict_goes_back,
             "verdict_outcome": verdict_outcome,
             "verdict_report": verdict_report,

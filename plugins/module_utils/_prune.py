@@ -43,9 +43,14 @@ class Doomed:
 
 
 def kept_ids(records: Iterable[Mapping[str, Any]], keep: int, always: Iterable[str]) -> list[str]:
-    """Return the releases that stay: those that are needed in any case, then the last good ones that have served."""
-    good = [record for record in records if record.get("activated") and not record.get("rejected")]
-    served = sorted(good, key=lambda r: str(r["activated"]), reverse=True)
+    """Return the releases that stay: those that are needed in any case, then the last good ones that have served.
+
+    Where there is room left, those that somebody went back from, too: they can be named to a rollback, and are built the
+    soonest again.
+    """
+    served = [record for record in records if record.get("activated")]
+    served.sort(key=lambda r: str(r["activated"]), reverse=True)
+    served.sort(key=lambda r: bool(r.get("rejected")))
     ids = list(dict.fromkeys(item for item in always if item))
     for record in served:
         if len(ids) >= keep:

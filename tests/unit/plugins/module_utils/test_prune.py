@@ -52,6 +52,12 @@ def test_a_release_that_was_rejected_takes_no_good_ones_place() -> None:
     assert doomed.images == ("111111111111", "222222222222", "555555555555", "badbadbadbad")
 
 
+def test_a_release_that_was_gone_back_from_stays_while_there_is_room() -> None:
+    bad = {**record("555555555555", 10, 11), "rejected": {"reason": "rolled back"}}
+    doomed = _prune.plan([*RECORDS, bad], There([*NAMES, "555555555555"]), keep=5, always=["444444444444"])
+    assert doomed.images == ("badbadbadbad",)
+
+
 def test_what_serves_and_what_is_being_made_stay_whatever_the_number() -> None:
     doomed = _prune.plan(RECORDS, There([*NAMES, "555555555555"]), keep=1, always=["222222222222", "555555555555"])
     assert doomed.images == ("111111111111", "333333333333", "444444444444", "badbadbadbad")

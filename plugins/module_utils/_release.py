@@ -239,6 +239,19 @@ def records(project_dir: str) -> list[dict[str, Any]]:
     return [record for record in found if record is not None and "id" in record]
 
 
+def touched(project_dir: str, since: datetime) -> dict[str, str]:
+    """Return what a run that began then, and told nobody of its end, went from and to, as far as records say it."""
+    serving = serving_id(project_dir)
+    paths = {record["id"]: record_path(project_dir, record["id"]) for record in records(project_dir)}
+    written = {name: path.stat().st_mtime for name, path in paths.items()}
+    last = max(written, key=lambda name: written[name], default="")
+    to = last if last and written[last] >= since.timestamp() else ""
+    if not to or to != serving:
+        return {"from": serving, "to": to}
+    before = (read_record(paths[to]) or {}).get("before") or {}
+    return {"from": str(before.get("id") or ""), "to": to}
+
+
 @dataclass(frozen=True)
 class Committed:
     """What the host says of the release that serves. Only a commit changes it, so a run that was cut off has not."""

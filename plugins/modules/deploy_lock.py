@@ -179,7 +179,7 @@ lost:
 
 import secrets
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -236,6 +236,16 @@ def audit(module: AnsibleModule, lock: _lock_state.Lock, outcome: dict[str, Any]
         module.warn(f"the audit log {path} was not written: {error.strerror}; everything else was done")
 
 
+def audit_dead(module: AnsibleModule, lock: _lock_state.Lock, end: str) -> None:
+    """Write the line of a run that will not do it any more."""
+    try:
+        known = _release.touched(module.params["project_dir"], datetime.fromisoformat(lock.started))
+    # Neither a damaged record nor a lock without a time may keep anybody from the lock.
+    except (OSError, ValueError):
+        known = {}
+    audit(module, lock, {"result": "failed", "message": f"the run ended without a result; {end}", **known})
+
+
 def hold(module: AnsibleModule) -> dict[str, Any]:
     """Take the lock."""
     params = module.params
@@ -243,8 +253,7 @@ def hold(module: AnsibleModule) -> dict[str, Any]:
     wish = _lock_state.Wish(lock, params["wait_seconds"], params["dead"])
     taken = _lock.acquire(params["project_dir"], wish, dry=module.check_mode)
     if taken.previous and not module.check_mode:
-        outcome = {"result": "failed", "message": f"the run ended without a result; {lock.owner} took its lock over"}
-        audit(module, taken.previous, outcome)
+        audit_dead(module, taken.previous, f"{lock.owner} took its lock over")
     return {
         "changed": bool(taken.taken_over),
         "token": "" if module.check_mode else lock.token,
@@ -339,9 +348,7 @@ def break_open(module: AnsibleModule) -> dict[str, Any]:
         return {"changed": False, "holder": {}, "msg": f"nobody holds the lock of {params['project_dir']}"}
     breaker = _lock_state.new("", params["caller"], 0).owner
     if not module.check_mode:
-        audit(
-            module, lock, {"result": "failed", "message": f"the run ended without a result; {breaker} broke its lock"}
-        )
+        audit_dead(module, lock, f"{breaker} broke its lock")
     return {
         "changed": True,
         "holder": shown(lock),

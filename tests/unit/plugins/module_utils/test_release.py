@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +12,8 @@ from ansible_collections.barehost.django.plugins.module_utils import _release
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("bad", ["", "ab", "../etc", "A123", "-abc", "a/b", "a" * 64])
@@ -41,6 +45,33 @@ def test_a_link_is_moved_and_left_alone_when_right(tmp_path: Path) -> None:
     assert not _release.point(link, "one")
     assert _release.point(link, "two")
     assert _release.read_link(link) == "two"
+
+
+def written(root: Path, name: str, minute: int, **more: object) -> None:
+    """Write a record at a minute of the first hour of 2026."""
+    path = _release.record_path(str(root), name)
+    _release.write_record(path, {"id": name, **more})
+    at = (START + timedelta(minutes=minute)).timestamp()
+    os.utime(path, (at, at))
+
+
+@pytest.mark.parametrize(
+    ("begun", "serving", "expected"),
+    [
+        (30, "abc", {"from": "abc", "to": "def"}),  # died before its commit
+        (30, "def", {"from": "abc", "to": "def"}),  # died after it
+        (50, "abc", {"from": "abc", "to": ""}),  # died before there was a release
+        (30, "", {"from": "", "to": "def"}),
+    ],
+)
+def test_what_a_run_that_died_went_from_and_to_is_read_from_the_records(
+    tmp_path: Path, begun: int, serving: str, expected: dict[str, str]
+) -> None:
+    written(tmp_path, "abc", 10)
+    written(tmp_path, "def", 40, before={"id": "abc"})
+    if serving:
+        _release.point(tmp_path / "releases" / "current", f"{serving}.json")
+    assert _release.touched(str(tmp_path), START + timedelta(minutes=begun)) == expected
 
 
 def test_of_a_record_that_was_cut_short_only_the_name_is_left(tmp_path: Path) -> None:

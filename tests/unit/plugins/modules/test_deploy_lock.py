@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.barehost.django.plugins.module_utils import _lock, _lock_state
+from ansible_collections.barehost.django.plugins.module_utils import _lock, _lock_state, _release
 from ansible_collections.barehost.django.plugins.modules import deploy_lock
 from support.modules import run
 
@@ -85,11 +85,12 @@ def test_a_second_deploy_is_refused(stack: Stack) -> None:
 
 def test_an_abandoned_deploy_gets_its_line_from_whoever_follows(stack: Stack) -> None:
     first = stack.call()["token"]
+    _release.update_record(_release.record_path(str(stack.root), "a10"), "a10", "app/app:a10", {"step": "health"})
     second = stack.call(caller={"owner": "bob@ci-8"}, dead=first)
     assert second["changed"] is True
     assert "taken over from alice@ci-7" in second["taken_over"]
     (line,) = stack.lines()
-    assert (line["who"], line["result"]) == ("alice@ci-7", "failed")
+    assert (line["who"], line["result"], line["to"]) == ("alice@ci-7", "failed", "a10")
     assert line["message"] == "the run ended without a result; bob@ci-8 took its lock over"
     late = stack.call(state="free", token=first, result={"result": "failed", "message": "it was slow"})
     assert "failed" not in late

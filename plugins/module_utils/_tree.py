@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 MASK = "********"
+PARENT_MODE = 0o755
 # In files of these formats a line is "name = value", and its name may be shown. A file that is nothing but a password may
 # hold the same signs, so everywhere else the whole line is hidden.
 NAMED_FORMATS = (".env", ".cnf")
@@ -183,28 +184,45 @@ def make_parents(root: Path, relative: Path) -> None:
     for part in relative.parts:
         current = current / part
         if not current.is_dir():
-            current.mkdir(mode=0o755)
-            current.chmod(0o755)
+            current.mkdir(mode=PARENT_MODE)
+            current.chmod(PARENT_MODE)
 
 
 def compare_directory(root: Path, path: str, mode: int, service: str) -> list[Change]:
-    """Say whether a directory is missing or has another mode; raise OSError where a file is in its place."""
+    """Say whether a directory is missing or has another mode or owner; raise OSError where a file is in its place."""
     try:
         info = (root / path).stat()
     except FileNotFoundError:
-        seen = None
-    else:
-        if not stat.S_ISDIR(info.st_mode):
-            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(root / path))
-        seen = stat.S_IMODE(info.st_mode)
-    if seen == mode:
-        return []
-    return [Change(path, service, "directory", "" if seen is None else f"{seen:04o}", f"{mode:04o}")]
+        return [Change(path, service, "directory", "", f"{mode:04o}")]
+    if not stat.S_ISDIR(info.st_mode):
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(root / path))
+    seen, owner = stat.S_IMODE(info.st_mode), os.geteuid()
+    if _owned(mode) and info.st_uid != owner:
+        return [Change(path, service, "directory", f"{seen:04o} owner={info.st_uid}", f"{mode:04o} owner={owner}")]
+    return [Change(path, service, "directory", f"{seen:04o}", f"{mode:04o}")] if seen != mode else []
+
+
+def _owned(mode: int) -> bool:
+    """Whether it matters whose a directory is: what everybody may write into can be that of the app, or on a server."""
+    return not mode & stat.S_IWOTH
+
+
+def compare_parents(root: Path, specs: Iterable[FileSpec], others: Iterable[str]) -> list[Change]:
+    """Compare the directories that come with their files, but for others; what is not there yet is no change of its own."""
+    services = {str(path): spec.service for spec in specs for path in Path(spec.path).parents if path.parts}
+    found = []
+    for path in sorted(services.keys() - set(others)):
+        # Behind a link is somebody else's directory.
+        if (root / path).is_dir() and not (root / path).is_symlink():
+            found += compare_directory(root, path, PARENT_MODE, services[path])
+    return found
 
 
 def make_directory(root: Path, path: str, mode: int) -> None:
-    """Make a directory, or give the one that is there its mode."""
+    """Make a directory, or give the one that is there its mode and its owner."""
     make_parents(root, Path(path))
+    if _owned(mode):
+        os.chown(root / path, os.geteuid(), -1)
     (root / path).chmod(mode)
 
 

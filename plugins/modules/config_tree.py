@@ -69,7 +69,10 @@ options:
         elements: str
         default: []
       directories:
-        description: Directories (below O(dest)) to have, each with its mode; what is in them is not looked at.
+        description:
+          - Directories (below O(dest)) to have, each with its mode; what is in them is not looked at. They belong to the user who
+            runs the module, root, unless everybody may write into them.
+          - The directories of the files, where they are not among these, have the mode 0755 and the same owner.
         type: dict
         default: {}
       stamp:
@@ -215,7 +218,7 @@ def install(specs: dict[str, _tree.FileSpec], changes: list[_tree.Change], dest:
         if change.action == "remove":
             (dest / change.path).unlink(missing_ok=True)
         elif change.action == "directory":
-            _tree.make_directory(dest, change.path, int(change.after, 8))
+            _tree.make_directory(dest, change.path, int(change.after.split()[0], 8))
         elif change.action == "attributes":
             _tree.settle(dest, specs[change.path])
         else:
@@ -265,6 +268,8 @@ def converge(module: AnsibleModule, dest: Path) -> None:
             changes.append(_tree.Change(path, tree["name"], "remove", stray.content if stray else ""))
         for path, mode in tree["directories"].items():
             changes += _tree.compare_directory(dest, path, int(mode, 8), tree["name"])
+    declared = [path for tree in module.params["trees"] for path in tree["directories"]]
+    changes += _tree.compare_parents(dest, specs.values(), declared)
     services = {change.service for change in changes}
     if changes and not module.check_mode:
         dest.mkdir(mode=DEST_MODE, parents=True, exist_ok=True)

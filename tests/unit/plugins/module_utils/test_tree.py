@@ -115,3 +115,35 @@ def test_a_directory_is_compared_by_its_mode(tmp_path: Path) -> None:
     (tmp_path / "media").chmod(0o700)
     (change,) = _tree.compare_directory(tmp_path, "media", 0o777, "web")
     assert change.before == "0700"
+
+
+@pytest.mark.parametrize(("mode", "looked_at"), [(0o755, True), (0o777, False)])
+def test_whose_a_directory_is_matters_where_not_everybody_may_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int, *, looked_at: bool
+) -> None:
+    _tree.make_directory(tmp_path, "static", mode)
+    owner = os.geteuid()
+    monkeypatch.setattr(_tree.os, "geteuid", lambda: owner + 1)
+    changes = _tree.compare_directory(tmp_path, "static", mode, "nginx")
+    said = [_tree.Change("static", "nginx", "directory", f"0755 owner={owner}", f"0755 owner={owner + 1}")]
+    assert changes == (said if looked_at else [])
+    given: list[tuple[int, int]] = []
+    monkeypatch.setattr(_tree.os, "chown", lambda _path, user, group: given.append((user, group)))
+    _tree.make_directory(tmp_path, "static", mode)
+    assert given == ([(owner + 1, -1)] if looked_at else [])
+
+
+def test_directories_that_come_with_their_files_are_compared_once_they_are_there(tmp_path: Path) -> None:
+    specs = [spec("mysql/conf.d/a.cnf"), spec("mysql/init/b.sql"), spec("compose.yaml")]
+    assert _tree.compare_parents(tmp_path, specs, []) == []
+    for wanted in specs:
+        _tree.write(tmp_path, wanted)
+    assert _tree.compare_parents(tmp_path, specs, []) == []
+    (tmp_path / "mysql/conf.d").chmod(0o777)
+    (change,) = _tree.compare_parents(tmp_path, specs, [])
+    assert (change.path, change.action, change.before, change.after) == ("mysql/conf.d", "directory", "0777", "0755")
+    # Another mode was asked for, or it is somebody else's behind a link.
+    assert _tree.compare_parents(tmp_path, specs, ["mysql/conf.d"]) == []
+    (tmp_path / "mysql/conf.d").rename(tmp_path / "elsewhere")
+    (tmp_path / "mysql/conf.d").symlink_to(tmp_path / "elsewhere")
+    assert _tree.compare_parents(tmp_path, specs, []) == []

@@ -47,6 +47,15 @@ def test_a_directory_that_was_opened_to_others_is_closed(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("check", [True, False])
+def test_a_directory_of_files_that_was_opened_to_others_is_closed(tmp_path: Path, *, check: bool) -> None:
+    run(config_tree.main, args(tmp_path / "shop"))
+    (tmp_path / "shop" / "nginx").chmod(0o777)
+    result = run(config_tree.main, args(tmp_path / "shop"), check=check)
+    assert result["changes"] == [{"path": "nginx", "service": "nginx", "action": "directory"}]
+    assert (tmp_path / "shop" / "nginx").stat().st_mode & 0o777 == (0o777 if check else 0o755)
+
+
+@pytest.mark.parametrize("check", [True, False])
 @pytest.mark.parametrize(
     ("directory", "file", "reason"),
     [

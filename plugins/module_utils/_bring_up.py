@@ -71,8 +71,8 @@ class Decision:
 
     @property
     def active(self) -> list[str]:
-        """The services that are created, recreated or started."""
-        return [step.service for step in self.steps if step.action != "none"]
+        """The services that are created, recreated or started; a process that was paused is no new one."""
+        return [step.service for step in self.steps if step.action not in ("none", "unpause")]
 
     @property
     def only_new(self) -> bool:

@@ -93,6 +93,7 @@ class Container:
     started: str
     labels: Mapping[str, str] = field(default_factory=dict)
     health_log: str = ""
+    health_end: str = ""  # when the last look at its health ended
     addresses: Mapping[str, str] = field(default_factory=dict)  # network -> IP address
     pid: int = 0  # of its first process, as the host sees it; 0 where it does not run
 
@@ -107,9 +108,23 @@ class Container:
         return self.state == "running"
 
     @property
+    def paused(self) -> bool:
+        """Whether its process is there and frozen."""
+        return self.state == "paused"
+
+    @property
     def ready(self) -> bool:
         """Whether it runs and, where it has a healthcheck, has passed it."""
         return self.running and self.health in ("", "healthy")
+
+
+def health_word(health: Mapping[str, Any]) -> str:
+    """Return how a container's health is; the engine calls unhealthy, too, what it has stopped to ask or not asked again yet.
+
+    It does so when a container is paused and when it is stopped itself, and then no answer has failed.
+    """
+    status = str(health.get("Status", ""))
+    return "starting" if status == "unhealthy" and health.get("FailingStreak") == 0 else status
 
 
 def parse_container(item: Mapping[str, Any]) -> Container:
@@ -127,13 +142,14 @@ def parse_container(item: Mapping[str, Any]) -> Container:
         image=config.get("Image", ""),
         definition=labels.get(LABEL_DEFINITION, ""),
         state=state["Status"],
-        health=health.get("Status", ""),
+        health=health_word(health),
         restarts=int(item.get("RestartCount", 0)),
         exit_code=int(state.get("ExitCode", 0)),
         oom_killed=bool(state.get("OOMKilled", False)),
         started=state.get("StartedAt", ""),
         labels=labels,
         health_log=((health.get("Log") or [{}])[-1].get("Output") or "").strip()[-500:],
+        health_end=str((health.get("Log") or [{}])[-1].get("End") or ""),
         addresses={name: network.get("IPAddress", "") for name, network in networks.items()},
         pid=int(state.get("Pid") or 0),
     )

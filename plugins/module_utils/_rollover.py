@@ -51,6 +51,7 @@ class Work:
     keep: tuple[str, ...] = ()
     start: tuple[str, ...] = ()
     restart: tuple[str, ...] = ()
+    paused: tuple[str, ...] = ()  # of all of them: what is paused does not hear that it is to stop
     create: int = 0
     old: tuple[str, ...] = ()
     old_running: tuple[str, ...] = ()
@@ -83,9 +84,10 @@ def alias(service: str, name: str) -> str:
 
 
 def is_current(container: Container, definition: str, image_id: str, wanted: str) -> bool:
-    """Whether a container is of the wanted generation."""
+    """Whether a container is of the wanted generation, and can run."""
     return (
-        container.labels.get(LABEL_GENERATION) == wanted
+        container.state != "dead"
+        and container.labels.get(LABEL_GENERATION) == wanted
         and container.definition == definition
         and container.image_id == image_id
     )
@@ -97,7 +99,7 @@ def why_old(container: Container, definition: str, image_id: str, image: str) ->
         return f"it runs {container.image}, and not {image}" if container.image != image else f"{image} was made anew"
     if container.definition != definition:
         return "its definition or the content of its files changed"
-    return "it belongs to another release"
+    return "it is dead, and cannot be started again" if container.state == "dead" else "it belongs to another release"
 
 
 def plan(
@@ -118,7 +120,8 @@ def plan(
     current.sort(key=lambda c: (not c.ready, not c.running))
     usable, surplus = current[: service.replicas], current[service.replicas :]
     ill = [c for c in usable if c.running and c.health == "unhealthy"]
-    down = [c for c in usable if not c.running and c.state != "restarting"]
+    paused = [c for c in usable if c.paused]
+    down = [c for c in usable if not (c.running or c.paused) and c.state != "restarting"]
     keep = [c for c in usable if c not in ill and c not in down]
     missing = service.replicas - len(usable)
     if committed is None:
@@ -134,6 +137,8 @@ def plan(
         action, reason = "create", "there is no container" if not own else f"{missing} of its containers are missing"
     elif ill:
         action, reason = "restart", "it is unhealthy, and Docker does not restart what is unhealthy"
+    elif paused:
+        action, reason = "unpause", "it is paused"
     elif down:
         action, reason = "start", f"it is {down[0].state}"
     elif surplus:
@@ -143,9 +148,10 @@ def plan(
         keep=ids(keep),
         start=ids(down),
         restart=ids(ill),
+        paused=ids([c for c in own if c.paused]),
         create=missing,
         old=ids(old),
-        old_running=ids([c for c in old if c.running or c.state == "restarting"]),
+        old_running=ids([c for c in old if c.running or c.paused or c.state == "restarting"]),
         surplus=ids(surplus),
         serving=ids(serving),
         replaces=replaces,

@@ -170,7 +170,11 @@ class Switch:
     # -- the steps -----------------------------------------------------------------------------------------------
 
     def create(self) -> None:
-        """Create the containers that are missing, and start none of them."""
+        """Create the containers that are missing, and start none of them.
+
+        What somebody has paused goes on before: Compose does not work beside it, and it would not hear that it is to stop.
+        """
+        self.host.unpause([name for work in self.target.works for name in work.paused])
         scales = {work.service.name: work.create for work in self.target.works if work.create}
         self.created = {name: [] for name in scales}
         if scales:

@@ -87,6 +87,10 @@ class SwitchHost:
         if ids:
             self.engine.call(["docker", "start", *ids])
 
+    def unpause(self, ids: Sequence[str]) -> None:
+        """Let containers go on that somebody has paused."""
+        self.engine.unpause(ids)
+
     def restart(self, ids: Sequence[str]) -> None:
         """Restart containers."""
         if ids:
@@ -216,7 +220,8 @@ class SwitchHost:
     def start_edge(self) -> None:
         """Start an edge that somebody has stopped, with the route that was written; where there is none yet, leave that be."""
         stopped = [c for c in self.containers() if self.edge and c.service == self.edge.service]
-        self.start([c.id for c in stopped])
+        self.unpause([c.id for c in stopped if c.paused])
+        self.start([c.id for c in stopped if not c.paused])
         if stopped and self.edge:
             # Where none runs there is nothing to ask, and this one may have ended at once.
             _up.until(

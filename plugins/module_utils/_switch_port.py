@@ -25,6 +25,9 @@ class Host(Protocol):
     def start(self, ids: Sequence[str]) -> None:
         """Start containers."""
 
+    def unpause(self, ids: Sequence[str]) -> None:
+        """Let containers go on that somebody has paused."""
+
     def restart(self, ids: Sequence[str]) -> None:
         """Restart containers."""
 

@@ -27,6 +27,8 @@ RELOAD_POLL_SECONDS = 0.1
 SETTLE_SECONDS = 4.0
 
 TIER_LABEL = "barehost.django.tier"
+# What is done to the containers that are there, without Compose.
+ALONE = ("restart", "unpause")
 # A database that says it is unhealthy may be recovering: restarting it would make it begin anew.
 RESTARTED_TIERS = ("app", "edge")
 
@@ -40,7 +42,7 @@ class Step:
     """What has to happen to one service."""
 
     service: str
-    action: str  # create | recreate | start | restart | none
+    action: str  # create | recreate | start | unpause | restart | none
     reason: str = ""
 
 
@@ -57,6 +59,21 @@ class Snapshot:
         return [c for c in self.containers if c.service == service]
 
 
+def why_recreate(container: _compose.Container, definition: str, reference: str, image_id: str) -> str:
+    """Say why a container has to be replaced; an empty text where it can stay."""
+    if container.definition != definition:
+        return "its definition or the content of its files changed"
+    if container.image_id != image_id:
+        return f"its image {reference} changed"
+    return "it is dead, and cannot be started again" if container.state == "dead" else ""
+
+
+def ill(container: _compose.Container) -> bool:
+    """Whether a container has to be restarted for its health; the last answer stays with one that was stopped or paused."""
+    restarted = container.labels.get(TIER_LABEL) in RESTARTED_TIERS
+    return container.running and container.health == "unhealthy" and restarted
+
+
 def plan_service(service: str, snapshot: Snapshot) -> Step:
     """Decide about one service."""
     containers = snapshot.of(service)
@@ -64,23 +81,19 @@ def plan_service(service: str, snapshot: Snapshot) -> Step:
         return Step(service, "create", "there is no container")
     wanted = snapshot.services[service]
     reference = _compose.normalize_reference(wanted.image)
-    wanted_image = snapshot.image_ids.get(reference, "")
-    for container in containers:
-        if container.definition != wanted.definition:
-            return Step(service, "recreate", "its definition or the content of its files changed")
-        if container.image_id != wanted_image:
-            return Step(service, "recreate", f"its image {reference} changed")
-        # The last answer of a healthcheck stays with a container that was stopped.
-        if (
-            container.running
-            and container.health == "unhealthy"
-            and container.labels.get(TIER_LABEL) in RESTARTED_TIERS
-        ):
-            return Step(service, "restart", "it is unhealthy, and Docker does not restart what is unhealthy")
-    for container in containers:
-        if not container.running and container.state != "restarting":
-            return Step(service, "start", f"it is {container.state}")
-    return Step(service, "none")
+    image_id = snapshot.image_ids.get(reference, "")
+    reasons = [why_recreate(container, wanted.definition, reference, image_id) for container in containers]
+    down = [c for c in containers if not (c.running or c.paused) and c.state != "restarting"]
+    step = Step(service, "none")
+    if any(reasons):
+        step = Step(service, "recreate", next(filter(None, reasons)))
+    elif any(map(ill, containers)):
+        step = Step(service, "restart", "it is unhealthy, and Docker does not restart what is unhealthy")
+    elif any(container.paused for container in containers):
+        step = Step(service, "unpause", "it is paused")
+    elif down:
+        step = Step(service, "start", f"it is {down[0].state}")
+    return step
 
 
 def plan(services: Iterable[str], snapshot: Snapshot) -> list[Step]:
@@ -219,17 +232,35 @@ class Engine:
 
     def carry_out(self, steps: Sequence[Step]) -> list[str]:
         """Do what was decided; return the services that were touched."""
-        restarted = [step.service for step in steps if step.action == "restart"]
-        for container in [c for c in self.containers() if c.service in restarted] if restarted else []:
-            self.call(["docker", "restart", container.id])
-        others = [step.service for step in steps if step.action not in ("restart", "none")]
+        restarted, unpaused = ([step.service for step in steps if step.action == action] for action in ALONE)
+        others = [step.service for step in steps if step.action not in (*ALONE, "none")]
+        touched = {*restarted, *unpaused, *others}
+        found = [c for c in self.containers() if c.service in touched] if touched else []
+        # First of all, whatever follows: what is paused does not hear that it is to stop.
+        self.unpause([c.id for c in found if c.paused])
+        dead = [c.id for c in found if c.state == "dead"]
+        if dead:
+            self.call(["docker", "rm", "--force", *dead])
+        for container in found:
+            if container.service in restarted:
+                self.call(["docker", "restart", container.id])
+        # Its other containers may be stopped.
+        down = [c.id for c in found if c.service in unpaused and not (c.running or c.paused or c.state == "restarting")]
+        if down:
+            self.call(["docker", "start", *down])
         self.up(others)
-        return restarted + others
+        return restarted + unpaused + others
+
+    def unpause(self, ids: Sequence[str]) -> None:
+        """Let containers go on that somebody has paused: the engine neither starts nor stops them as they are."""
+        if ids:
+            self.call(["docker", "unpause", *ids])
 
     def remove(self, containers: Sequence[_compose.Container]) -> None:
         """Stop containers within their own grace, then remove them."""
         if containers:
             ids = [container.id for container in containers]
+            self.unpause([container.id for container in containers if container.paused])
             self.call(["docker", "stop", *ids])
             self.call(["docker", "rm", *ids])
 

@@ -108,6 +108,7 @@ class Wait:
     asked: dict[str, Asked] = field(default_factory=dict)
     pages: dict[str, Page] = field(default_factory=dict)
     restarts: dict[str, int] = field(default_factory=dict)
+    looks: dict[str, str] = field(default_factory=dict)
 
     def run(self, timeout: float) -> None:
         """Wait until all are ready; raise what is wrong with the first that cannot become so, or is too late."""
@@ -138,7 +139,10 @@ class Wait:
         if container is None:
             raise _up.UpError(f"container {check.container[:12]} is gone: somebody else removed it")
         start = self.restarts.setdefault(container.id, 0 if check.fresh or check.begun else container.restarts)
-        if _up.failed(container, start):
+        # What was there before may say what it said when it was paused: a look at its health since then is waited for.
+        first = self.looks.setdefault(container.id, "" if check.fresh or check.begun else container.health_end)
+        stale = container.running and container.health == "unhealthy" and container.health_end == first != ""
+        if _up.failed(container, start) and not (stale and container.restarts <= start):
             raise _up.UpError(self.engine.report(container, "failed"))
 
     def is_ready(self, check: Check, container: Container, seconds: float) -> bool:

@@ -67,6 +67,9 @@ class FakeHost:
         self.most_beats = max(self.most_beats, len([name for name in self.running if name.startswith("beat")]))
         self._called("start", list(ids))
 
+    def unpause(self, ids: Sequence[str]) -> None:
+        self._called("unpause", list(ids))
+
     def restart(self, ids: Sequence[str]) -> None:
         self._called("restart", list(ids))
 

@@ -49,6 +49,8 @@ def plan(*containers: dict[str, Any], replicas: int = 1) -> _rollover.Work:
         ([container("a", state={"Health": {"Status": "unhealthy"}})], "restart", {"restart": 1}),
         ([container("a", state={"Status": "exited"})], "start", {"start": 1}),
         ([container("a", state={"Status": "created"})], "start", {"start": 1}),
+        ([container("a", state={"Status": "paused"})], "unpause", {"keep": 1, "paused": 1}),
+        ([container("a", state={"Status": "dead"})], "recreate", {"create": 1, "old": 1}),
         ([container("a", definition="d0")], "recreate", {"create": 1, "old": 1}),
         ([container("a", image_id="sha256:0")], "recreate", {"create": 1, "old": 1}),
         ([container("a", generation="")], "recreate", {"create": 1, "old": 1}),
@@ -60,7 +62,7 @@ def test_the_work_follows_from_what_is_there(found: list[dict[str, Any]], action
     work = plan(*found)
     assert work.action == action
     assert work.create == numbers.get("create", 0)
-    for key in ("keep", "start", "restart", "old", "surplus"):
+    for key in ("keep", "start", "restart", "paused", "old", "surplus"):
         assert len(getattr(work, key)) == numbers.get(key, 0), key
 
 
@@ -71,6 +73,11 @@ def test_what_is_too_much_is_never_what_is_healthy() -> None:
 
 def test_replicas_that_are_missing_are_created() -> None:
     assert plan(container("a"), replicas=3).create == 2
+
+
+def test_an_old_container_that_is_paused_goes_on_so_that_it_can_be_stopped() -> None:
+    work = plan(container("a", generation="x", state={"Status": "paused"}))
+    assert (work.action, work.paused, work.old_running) == ("recreate", ("a",), ("a",))
 
 
 def test_only_old_containers_that_run_have_to_be_stopped() -> None:

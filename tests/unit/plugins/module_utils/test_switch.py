@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ansible_collections.barehost.django.plugins.module_utils import _edge, _rollover, _switch
 from support.switch import NEW, WEB, WORKER, FakeHost, switch, works
 
@@ -141,3 +143,11 @@ def test_an_edge_that_was_started_again_is_asked_for_the_release() -> None:
     host.set_route = set_route  # type: ignore[method-assign]
     switch(host).run()
     assert "probe" in host.names()
+
+
+def test_what_is_paused_goes_on_before_anything_is_created() -> None:
+    host = FakeHost()
+    paused = [replace(work, paused=work.old) if work.service is WORKER else work for work in works(host)]
+    switch(host, works=paused).run()
+    assert next(call for call in host.calls if call[0] != "note") == ("unpause", ["worker-1"])
+    assert ("stop", ["worker-1"]) in host.calls

@@ -42,6 +42,7 @@ class Docker:
         self.answers: dict[str, tuple[int, str, str]] = {}
         self.on_create: Callable[[], None] = lambda: None
         self.on_start: Callable[[], None] = lambda: None
+        self.on_unpause: Callable[[], None] = lambda: None
 
     def __call__(self, argv: list[str]) -> tuple[int, str, str]:
         """Answer a command."""
@@ -62,6 +63,8 @@ class Docker:
             self.on_create()
         if argv[:2] == ["docker", "start"]:
             self.on_start()
+        if argv[:2] == ["docker", "unpause"]:
+            self.on_unpause()
         return 0, "", ""
 
 
@@ -265,6 +268,17 @@ def test_an_edge_that_was_stopped_is_started_with_the_route(
     monkeypatch.setattr(_edge, "ask", lambda *_args: _edge.stamp(_edge.servers_text(ROUTE)))
     host(tmp_path, docker).set_route(ROUTE)
     assert docker.calls == [["docker", "start", "nginx-1"]]
+
+
+def test_an_edge_that_was_paused_goes_on_with_the_route(
+    tmp_path: Path, docker: Docker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    docker.containers[2] = container("nginx-1", "nginx", "paused")
+    runs = container("nginx-1", "nginx", shop_frontend="192.0.2.2")
+    docker.on_unpause = lambda: docker.containers.__setitem__(2, runs)
+    monkeypatch.setattr(_edge, "ask", lambda *_args: _edge.stamp(_edge.servers_text(ROUTE)))
+    host(tmp_path, docker).set_route(ROUTE)
+    assert docker.calls == [["docker", "unpause", "nginx-1"]]
 
 
 def test_an_edge_that_ends_as_soon_as_it_is_started_is_an_error(

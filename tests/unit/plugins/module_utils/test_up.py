@@ -52,7 +52,9 @@ def snapshot(*containers: dict[str, Any], image_ids: dict[str, str] | None = Non
         ((container(image_id="sha256:0"),), "recreate"),
         ((container(state={"Status": "exited"}),), "start"),
         ((container(state={"Status": "created"}),), "start"),
-        ((container(state={"Status": "paused"}),), "start"),
+        ((container(state={"Status": "paused"}),), "unpause"),
+        ((container(state={"Status": "paused"}, definition="d0"),), "recreate"),
+        ((container(state={"Status": "dead"}),), "recreate"),
         ((container(oneoff="True"),), "create"),
     ],
 )
@@ -69,6 +71,41 @@ def test_only_what_runs_is_restarted_for_its_health(status: str, action: str) ->
     (step,) = _up.plan(["web"], snapshot(found))
     assert step.action == action
     assert ("unhealthy" in step.reason) is (status == "running")
+
+
+@pytest.mark.parametrize(("streak", "health"), [(0, "starting"), (3, "unhealthy")])
+def test_unhealthy_is_what_has_failed_and_not_what_the_engine_stopped_to_ask(streak: int, health: str) -> None:
+    """Docker 26.1 says so of what is paused, and of everything that it finds running when it is started itself."""
+    state = {"Status": "running", "Health": {"Status": "unhealthy", "FailingStreak": streak, "Log": []}}
+    (found,) = _compose.parse_containers(json.dumps([container(state=state)]))
+    assert found.health == health
+
+
+def test_what_is_paused_goes_on_before_anything_else_is_done_to_it() -> None:
+    fake = FakeEngine(
+        [
+            container(id="web-1", state={"Status": "paused"}),
+            container(id="web-2", state={"Status": "exited"}),
+            container("redis", id="redis-1", state={"Status": "paused"}),
+            container("mysql", id="mysql-1", state={"Status": "paused"}),
+            container("worker", id="worker-1", state={"Status": "dead"}),
+        ]
+    )
+    steps = [("web", "unpause"), ("redis", "recreate"), ("worker", "recreate"), ("mysql", "none")]
+    touched = engine(fake).carry_out([_up.Step(*step) for step in steps])
+    assert touched == ["web", "redis", "worker"]
+    assert [argv for argv in fake.calls if argv[1] not in ("ps", "container", "compose")] == [
+        ["docker", "unpause", "web-1", "redis-1"],
+        ["docker", "rm", "--force", "worker-1"],
+        ["docker", "start", "web-2"],
+    ]
+    assert fake.calls[-1][-2:] == ["redis", "worker"]
+
+
+def test_a_paused_container_of_no_service_hears_that_it_is_to_stop() -> None:
+    fake = FakeEngine([])
+    engine(fake).remove(_compose.parse_containers(json.dumps([container(state={"Status": "paused"})])))
+    assert [argv[1] for argv in fake.calls] == ["unpause", "stop", "rm"]
 
 
 def test_an_image_that_is_gone_means_recreate() -> None:

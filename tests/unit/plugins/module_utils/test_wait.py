@@ -42,7 +42,8 @@ def container(status: str = "running", health: str = "", **more: Any) -> dict[st
     """Return an element of `docker container inspect`."""
     state: dict[str, Any] = {"Status": status, "ExitCode": more.get("code", 0), "OOMKilled": more.get("oom", False)}
     if health:
-        state["Health"] = {"Status": health, "Log": [{"Output": more.get("said", "")}]}
+        log = [{"Output": more.get("said", ""), "End": more.get("end", "")}]
+        state["Health"] = {"Status": health, "Log": log}
     return {
         "Id": "c1",
         "Name": "/shop-web-2",
@@ -84,6 +85,19 @@ def test_what_cannot_become_ready_any_more_is_given_up_with_its_last_words(seen:
 
 def test_restarts_of_long_ago_are_not_held_against_a_container() -> None:
     wait(Engine(container(restarts=3)), fresh=False)
+
+
+def test_what_was_said_before_it_was_paused_is_no_answer() -> None:
+    before, after = "2026-11-26T13:11:38Z", "2026-11-26T13:12:43Z"
+    engine = Engine(container(health="unhealthy", end=before), container(health="healthy", end=after))
+    wait(engine)
+    assert len(engine.looks) == 1
+    engine = Engine(container(health="unhealthy", end=before), container(health="unhealthy", end=after))
+    with pytest.raises(_up.UpError, match=r"failed \(running, unhealthy"):
+        wait(engine)
+    # Of what this run has started every answer counts.
+    with pytest.raises(_up.UpError, match=r"failed \(running, unhealthy"):
+        wait(Engine(container(health="unhealthy", end=before)), begun=True)
 
 
 def test_too_late_is_too_late() -> None:

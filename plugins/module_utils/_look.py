@@ -7,18 +7,18 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.barehost.django.plugins.module_utils import _compose, _host, _release
+from ansible_collections.barehost.django.plugins.module_utils import _asleep, _compose, _host, _release
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ansible.module_utils.basic import AnsibleModule
 
-DOCKER_ROOT = "/var/lib/docker"
-DAEMON_JSON = Path("/etc/docker/daemon.json")
+DAEMON_JSON = _asleep.DAEMON_JSON
 PID_FILE = Path("/run/docker.pid")
 
 # What is asked beside the directory of the stack.
@@ -63,7 +63,7 @@ def engine_info(module: AnsibleModule) -> dict[str, Any]:
         "present": False,
         "version": "",
         "compose_version": "",
-        "root_dir": DOCKER_ROOT,
+        "root_dir": _asleep.data_root(daemon),
         "daemon_json": daemon,
         "config_stale": config_stale(),
         "enabled": False,
@@ -72,18 +72,25 @@ def engine_info(module: AnsibleModule) -> dict[str, Any]:
     if info["installed"]:
         answer = run(module, ["docker", "info", "--format", "{{json .}}"])
         facts = json.loads(answer) if answer.startswith("{") else {}
-        info["version"] = facts.get("ServerVersion") or ""
-        info["present"] = bool(info["version"])
+        info["present"] = bool(facts.get("ServerVersion"))
+        # One that is stopped is started in its installed version, and what it can decides what its services are made from.
+        info["version"] = facts.get("ServerVersion") or stopped_version(run(module, ["dockerd", "--version"]))
         info["swarm"] = (facts.get("Swarm") or {}).get("LocalNodeState") == "active"
         # A unit that systemd does not know is not ours to enable.
         code, out, _ = module.run_command(["systemctl", "is-enabled", "docker.service"])
         info["enabled"] = code == 0 or out.strip() != "disabled"
-        info["root_dir"] = facts.get("DockerRootDir") or DOCKER_ROOT
+        info["root_dir"] = facts.get("DockerRootDir") or info["root_dir"]
         info["compose_version"] = (
             compose_version(facts) or run(module, ["docker", "compose", "version", "--short"]).strip()
         )
     info["root_free_mb"] = _host.free_mb(info["root_dir"])
     return info
+
+
+def stopped_version(answer: str) -> str:
+    """Return the version in the answer of `dockerd --version`, or an empty text."""
+    match = re.match(r"Docker version ([^ ,]+)", answer)
+    return match.group(1) if match else ""
 
 
 def config_stale() -> bool:

@@ -122,12 +122,16 @@ def judge_unknown(module: AnsibleModule, unknown: list[str]) -> None:
     module.warn(f"{ahead}: {_rollback.some(found.migrations)}. Its code has to live with them")
 
 
-def keep(module: AnsibleModule, path: Path, answer: dict[str, Any], planned: list[str]) -> None:
+def keep(
+    module: AnsibleModule, path: Path, answer: dict[str, Any], planned: list[str], superuser: str | None = None
+) -> None:
     """Keep what Django has said in the record of the release."""
     project_dir, release_id = module.params["project_dir"], module.params["release_id"]
     record = _release.read_record(path) or {}
     serves = (_release.current_record(project_dir) or {}).get("id") == release_id
     details: dict[str, Any] = {"migrations": _schema.settle(record.get("migrations", []), planned, answer["known"])}
+    if superuser != record.get("superuser"):
+        details["superuser"] = superuser
     # A run for the release that serves is no new beginning: what others did since it was deployed is still since then.
     if not serves or "schema" not in record:
         details["schema"] = _schema.remember(record, answer)
@@ -177,7 +181,11 @@ def by_record(module: AnsibleModule) -> dict[str, Any]:
     record = _release.current_record(module.params["project_dir"]) or {}
     if record.get("id") != module.params["release_id"]:
         return {}
+    user = module.params["superuser"]
+    # The last run found this one as it should be, or there is none to be had.
+    settled = {"superuser_settled": record.get("superuser") == user["username"]} if user else {}
     return {
+        **settled,
         "plan": [],
         "kinds": _migrations.kinds([]),
         "heads": record.get("heads", {}),
@@ -224,7 +232,8 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     judge_unknown(module, result.get("unknown", []))
     answer = result.pop("answer", None)
     if answer is not None and not module.check_mode:
-        keep(module, path, answer, [step["migration"] for step in result["plan"]])
+        settled = module.params["superuser"]["username"] if result.get("superuser_settled") else None
+        keep(module, path, answer, [step["migration"] for step in result["plan"]], settled)
     message = said(result)
     result.pop("unknown_because", None)
     static = result.get("static", {})

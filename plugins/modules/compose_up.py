@@ -11,10 +11,10 @@ short_description: Brings named services of a Compose project to what its files 
 version_added: 0.1.0
 author: The barehost authors (@barehost)
 description:
-  - Creates, recreates or starts the services in O(services) that are not what the Compose files say, and waits until they
+  - Creates, recreates, starts or unpauses the services in O(services) that are not what the Compose files say, and waits until they
     are healthy. Services that are not named are not touched, dependencies included.
   - Compares the hash, the image and the state of each container before acting, so that C(changed) is true exactly when a
-    container is created, recreated, started or reloaded.
+    container is created, recreated, started, unpaused or reloaded.
 extends_documentation_fragment:
   - barehost.django.lock
   - barehost.django.project
@@ -110,7 +110,7 @@ ahead:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.barehost.django.plugins.module_utils import _bring_up, _lock, _up
+from ansible_collections.barehost.django.plugins.module_utils import _asleep, _bring_up, _lock, _up
 
 ARGUMENTS: dict[str, Any] = {
     **_lock.ARGUMENTS,
@@ -125,6 +125,7 @@ def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     params = module.params
     _lock.step_until_exit(module, params["project_dir"], f"start {', '.join(params['services'])}")
+    _asleep.listen(module)
     task = _bring_up.BringUp(module, params)
     try:
         task.decide()

@@ -107,12 +107,13 @@ msg:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.barehost.django.plugins.module_utils import _run_apply
+from ansible_collections.barehost.django.plugins.module_utils import _asleep, _run_apply
 
 
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(argument_spec=_run_apply.ARGUMENTS, supports_check_mode=True)
+    _asleep.listen(module)
     module.exit_json(**_run_apply.run(module))
 
 

@@ -219,7 +219,7 @@ msg:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.barehost.django.plugins.module_utils import _lock, _run_image
+from ansible_collections.barehost.django.plugins.module_utils import _asleep, _lock, _run_image
 
 
 def main() -> None:
@@ -235,6 +235,7 @@ def main() -> None:
         **_run_image.RULES,
     )
     _lock.step_until_exit(module, module.params["project_dir"], _run_image.STEP)
+    _asleep.listen(module)
     module.exit_json(**_run_image.run(module))
 
 

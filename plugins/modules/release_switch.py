@@ -174,7 +174,7 @@ serving:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.barehost.django.plugins.module_utils import _lock, _run_switch
+from ansible_collections.barehost.django.plugins.module_utils import _asleep, _lock, _run_switch
 
 
 def main() -> None:
@@ -188,6 +188,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     _lock.step_until_exit(module, module.params["project_dir"], _run_switch.STEP)
+    _asleep.listen(module)
     module.exit_json(**_run_switch.run(module))
 
 

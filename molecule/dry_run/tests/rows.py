@@ -56,6 +56,8 @@ def migration(name: str, before: str, operation: str) -> dict[str, str]:
     return {path: MIGRATION.replace("{before}", before).replace("{operation}", operation)}
 
 
+ASLEEP = "systemctl stop docker.socket docker.service"
+NO_COMPOSE = "dpkg --purge docker-compose"
 SERVICE = {"tier": "data", "image": "redis:8-alpine", "networks": ["backend"], "command": ["redis-server"]}
 SUPERUSER = {
     "django_superuser_username": "truth",
@@ -83,12 +85,23 @@ ROWS = (
     Row("removed file of Redis", ("redis",), host=f"rm {STACK}/redis/redis.conf"),
     Row("mode of a file", ("stack",), host=f"chmod 666 {STACK}/compose.yaml"),
     Row("mode of the directory", ("stack",), host=f"chmod 755 {STACK}"),
+    Row("chown of a directory", ("nginx", "stack"), host=f"chown nobody {STACK}/nginx {STACK}/releases"),
+    Row("chmod of an undeclared directory", ("mysql",), host=f"chmod 777 {STACK}/mysql/conf.d"),
     Row("owner of a secret", ("stack",), host=f"chown nobody {STACK}/.env"),
     Row("stray file", ("stack",), host=f"touch {STACK}/nginx/stray.conf"),
     Row("stopped worker", ("release_switch",), host=of("worker", "stop")),
     Row("stopped Nginx", ("compose_up",), host=of("nginx", "stop")),
     Row("stopped Redis", ("release_image",), host=of("redis", "stop")),
     Row("stopped web", ("release_switch",), host=of("web", "stop")),
+    Row("paused Redis", ("release_image",), host=of("redis", "pause")),
+    Row("paused web", ("release_switch",), host=of("web", "pause")),
+    Row("paused Nginx", ("compose_up",), host=of("nginx", "pause")),
+    Row(
+        "paused worker, new release",
+        ("release_switch",),
+        host=of("worker", "pause"),
+        source={"settings/paused.py": "NUMBER = 1\n"},
+    ),
     Row("removed beat", ("release_switch",), host=of("beat", "rm --force")),
     Row(
         "removed image",
@@ -134,6 +147,13 @@ ROWS = (
     Row("logs of the engine", ("docker_engine",), "site", variables={"docker_engine_log_max_files": 6}),
     Row("edited daemon.json", ("docker_engine",), "site", host="echo '{}' > /etc/docker/daemon.json"),
     Row("engine not enabled", ("docker_engine",), "site", host="systemctl disable docker docker.socket"),
+    Row("deploy without an engine", (), host=ASLEEP, refused=True),
+    Row("stopped engine", ("docker_engine",), "site"),
+    Row("stopped engine, changed configuration", ("nginx",), "site", ASLEEP, {"nginx_api_burst": 22}),
+    Row("stopped engine, stopped worker", ("release_switch",), "site", host=f"{of('worker', 'stop')} && {ASLEEP}"),
+    Row("deploy without Compose", (), host=NO_COMPOSE, refused=True),
+    Row("no Compose", ("docker_engine",), "site"),
+    Row("no Compose, changed configuration", ("nginx",), "site", NO_COMPOSE, {"nginx_api_burst": 23}),
     # The other verbs.
     Row(
         "superuser of one run",

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.barehost.django.plugins.module_utils import _host
+from ansible_collections.barehost.django.plugins.module_utils import _host, _look
 
 TCP = """\
   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
@@ -92,3 +92,11 @@ def test_everything_that_is_wrong_with_a_host_is_said(more: dict[str, Any], expe
     found = _host.problems(seen(**more), ["debian 12", "debian 13"], 900, 4096, "/opt/app")
     assert len(found) == len(expected)
     assert [part for part, sentence in zip(expected, found, strict=True) if part not in sentence] == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "version"),
+    [("Docker version 26.1.5+dfsg1, build 411e817\n", "26.1.5+dfsg1"), ("", ""), ("podman 5\n", "")],
+)
+def test_the_version_of_an_engine_that_is_stopped_is_that_of_its_program(answer: str, version: str) -> None:
+    assert _look.stopped_version(answer) == version

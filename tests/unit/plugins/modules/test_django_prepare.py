@@ -357,3 +357,20 @@ def test_a_release_that_serves_and_does_not_run_is_known_by_its_record(
     engine = Engine().on("ps", _serving.FORMAT, reply=(0, "", ""))
     result = run(django_prepare.main, args(tmp_path), engine, check=True)
     assert (result["plan_known"], result.get("plan")) == (known, [] if known else None)
+
+
+@pytest.mark.parametrize("name", ["boss", "other"])
+def test_a_superuser_that_the_last_run_found_as_it_should_be_is_not_announced(tmp_path: Path, name: str) -> None:
+    """Where nobody can be asked; in a real run its name is written down."""
+    (tmp_path / "static" / "rel1").mkdir(parents=True)
+    (tmp_path / "releases").mkdir()
+    (tmp_path / "releases" / "rel1.json").write_text(json.dumps({"id": "rel1"}))
+    (tmp_path / "releases" / "current").symlink_to("rel1.json")
+    code, out, err = recorded("migrate_nothing")
+    event = json.dumps({"event": "superuser", "settled": True})
+    engine = Engine().on("run", reply=(code, f"{out}\nbarehost-recorded:{event}\n", err))
+    asked = {**args(tmp_path), "superuser": {"username": "boss"}, "superuser_password": "not-for-production"}
+    assert run(django_prepare.main, asked, engine)["superuser_settled"] is True
+    engine = Engine().on("ps", _serving.FORMAT, reply=(0, "", ""))
+    result = run(django_prepare.main, {**asked, "superuser": {"username": name}}, engine, check=True)
+    assert result["superuser_settled"] is (name == "boss")

@@ -72,14 +72,17 @@ def comes_up(config: Mapping[str, Any], policy: Mapping[str, Any]) -> bool:
 
 
 def described(config: Mapping[str, Any], host: Mapping[str, Any], *, alive: bool) -> dict[str, Any]:
-    """Return a container as it is once the engine runs, from its two files and whether its process is there."""
+    """Return a container as it is once the engine runs, from its two files and whether its process is there.
+
+    What only comes up with the engine has no address yet: it cannot be asked for anything.
+    """
     state = dict(config.get("State") or {})
     word = state_word(state)
     if not alive and word in ("running", "paused", "restarting"):
         # Its process ended with the engine or the host, and the file is older than that.
         word, state["ExitCode"] = "exited", state.get("ExitCode") or 137
     if not alive and comes_up({**config, "State": state}, host.get("RestartPolicy") or {}):
-        word = "restarting"
+        word = "running"
     if state.get("Health"):
         # The engine forgets what it thought of a container's health, and asks anew.
         state["Health"] = {"Status": "starting", "Log": []}

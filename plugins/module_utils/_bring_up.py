@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.barehost.django.plugins.module_utils import _compose, _edge, _up, _wait
+from ansible_collections.barehost.django.plugins.module_utils import _compose, _edge, _release, _up, _wait
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,6 +20,7 @@ RELOAD_SPEC: dict[str, Any] = {
     "service": {"type": "str", "required": True},
     "digest": {"type": "str", "required": True},
     "port": {"type": "int", "required": True},
+    "stamp": {"type": "str", "default": ""},
     "test": {"type": "list", "elements": "str", "required": True},
     "command": {"type": "list", "elements": "str", "required": True},
 }
@@ -45,20 +46,24 @@ def running(item: dict[str, Any], containers: Sequence[_compose.Container]) -> l
     return [c for c in containers if c.service == item["service"] and c.running]
 
 
-def stale(item: dict[str, Any], container: _compose.Container) -> bool:
+def stale(item: dict[str, Any], container: _compose.Container, root: Path) -> bool:
     """Whether a container runs with other files than it should."""
+    if not (container.address or container.pid):
+        # It comes up with the engine, as a dry run foresees it, and loads what is there by then.
+        return str(item["digest"]) not in (_release.read_text(root / item["stamp"]) or "")
     return _edge.ask(container.address, item["port"]) != str(item["digest"])
 
 
-def needs_reload(item: dict[str, Any], containers: Sequence[_compose.Container]) -> bool:
+def needs_reload(item: dict[str, Any], containers: Sequence[_compose.Container], root: Path) -> bool:
     """Whether a service runs with other files than it should."""
-    return any(stale(item, container) for container in running(item, containers))
+    return any(stale(item, container, root) for container in running(item, containers))
 
 
 def reload_service(item: dict[str, Any], engine: _up.Engine) -> None:
     """Have a service test and load its files, and wait until it says so."""
+    root = Path(engine.project_dir)
     for container in running(item, engine.containers()):
-        engine.reload(container, item["test"], item["command"], lambda c=container: not stale(item, c))  # type: ignore[misc]
+        engine.reload(container, item["test"], item["command"], lambda c=container: not stale(item, c, root))  # type: ignore[misc]
 
 
 @dataclass(frozen=True)
@@ -88,11 +93,12 @@ class Decision:
         ]
 
 
-def decide(wish: Mapping[str, Any], snapshot: _up.Snapshot) -> Decision:
+def decide(wish: Mapping[str, Any], snapshot: _up.Snapshot, root: Path) -> Decision:
     """Compare what is wanted with what there is."""
     steps = _up.plan(wish["services"], snapshot)
     idle = [step.service for step in steps if step.action == "none"]
-    reloads = [item for item in wish["reload"] if item["service"] in idle and needs_reload(item, snapshot.containers)]
+    due = (item for item in wish["reload"] if item["service"] in idle)
+    reloads = [item for item in due if needs_reload(item, snapshot.containers, root)]
     return Decision(steps, reloads, _up.orphans(snapshot) if wish["remove_orphans"] else [])
 
 
@@ -134,9 +140,9 @@ class BringUp:
             ]
             self.decision = Decision(steps, [], [])
         else:
-            snapshot = self.engine.snapshot(self.wish["images"])
-            self.decision = decide(self.wish, snapshot)
-            self.ahead = decide(later, snapshot).all_steps() if later else []
+            snapshot, root = self.engine.snapshot(self.wish["images"]), Path(self.engine.project_dir)
+            self.decision = decide(self.wish, snapshot, root)
+            self.ahead = decide(later, snapshot, root).all_steps() if later else []
             wanted = [c for c in snapshot.containers if c.service in self.wish["services"]]
             self.settled = not self.decision.all_steps() and all(c.ready for c in wanted)
         return self.decision
@@ -149,7 +155,9 @@ class BringUp:
         _wait.for_services(self.engine, self.wish["services"], self.wish["timeout"], fresh=self.decision.active)
         for item in self.wish["reload"]:
             # Asked again: a container that was to be recreated may have been left as it is.
-            if item["service"] in self.wish["services"] and needs_reload(item, self.engine.containers()):
+            if item["service"] in self.wish["services"] and needs_reload(
+                item, self.engine.containers(), Path(self.engine.project_dir)
+            ):
                 reload_service(item, self.engine)
         self.engine.remove(self.decision.stray)
 

@@ -312,7 +312,8 @@ def service_reloads(
     for name in sorted(services):
         config = services[name].get("config", {})
         if config.get("on_change") == "reload":
-            found.append({"service": name, "digest": digests[name], **config["reload"]})
+            stamp = config.get("stamp", "")
+            found.append({"service": name, "digest": digests[name], "stamp": stamp, **config["reload"]})
     return found
 
 

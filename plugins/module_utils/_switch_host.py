@@ -193,7 +193,8 @@ class SwitchHost:
     def route_loaded(self) -> bool:
         """Whether the running edge has loaded what its files say; true where none runs."""
         container = self.edge_container()
-        return container is None or self._loaded(container)
+        # One without a process comes up with the engine, as a dry run foresees it, and loads what is there by then.
+        return container is None or not (container.address or container.pid) or self._loaded(container)
 
     def _loaded(self, container: _compose.Container) -> bool:
         """Ask the edge itself, and not the engine as well: while it loads it is asked again and again."""

@@ -61,6 +61,10 @@ options:
       service: {description: Name of the service., type: str, required: true}
       digest: {description: Digest of the configuration that it should have loaded., type: str, required: true}
       port: {description: Port inside the container that answers with the digest that it has loaded., type: int, required: true}
+      stamp:
+        description: File below O(project_dir) with the digest of what the service loads when it is started; for a dry run alone.
+        type: str
+        default: ""
       test: {description: Command inside the container that must accept the files before the reload., type: list, elements: str, required: true}
       command: {description: Command inside the container that reloads., type: list, elements: str, required: true}
   ahead:

@@ -151,6 +151,11 @@ ROWS = (
     Row("stopped engine", ("docker_engine",), "site"),
     Row("stopped engine, changed configuration", ("nginx",), "site", ASLEEP, {"nginx_api_burst": 22}),
     Row("stopped engine, stopped worker", ("release_switch",), "site", host=f"{of('worker', 'stop')} && {ASLEEP}"),
+    Row("no live-restore", ("docker_engine",), "site", variables={"docker_engine_live_restore": False}),
+    Row(
+        "engine stopped with its containers, changed configuration", ("nginx",), "site", ASLEEP, {"nginx_api_burst": 24}
+    ),
+    Row("live-restore again", ("docker_engine",), "site", variables={"docker_engine_live_restore": True}),
     Row("deploy without Compose", (), host=NO_COMPOSE, refused=True),
     Row("no Compose", ("docker_engine",), "site"),
     Row("no Compose, changed configuration", ("nginx",), "site", NO_COMPOSE, {"nginx_api_burst": 23}),

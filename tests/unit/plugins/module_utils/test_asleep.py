@@ -58,9 +58,9 @@ def lay_out(tmp_path: Path, *, alive: tuple[str, ...] = (NGINX, REDIS), images: 
         ({"Paused": False}, True, "running"),
         ({"Paused": True}, True, "paused"),
         # It ended with the engine or the host, and comes up with it again.
-        ({}, False, "restarting"),
-        ({"Paused": True}, False, "restarting"),
-        ({"Running": False, "FinishedAt": "2026-11-26T13:12:00Z"}, False, "restarting"),
+        ({}, False, "running"),
+        ({"Paused": True}, False, "running"),
+        ({"Running": False, "FinishedAt": "2026-11-26T13:12:00Z"}, False, "running"),
         ({"Running": False, "HasBeenManuallyStopped": True}, False, "exited"),
         ({"Running": False, "StartedAt": "0001-01-01T00:00:00Z", "HasBeenStartedBefore": False}, False, "created"),
         ({"Running": False, "Dead": True}, False, "dead"),
@@ -115,7 +115,7 @@ def test_everything_is_read_and_nothing_is_doubtful(tmp_path: Path) -> None:
     assert {item["Name"]: item["State"]["Status"] for item in store.containers} == {
         # Somebody had paused it when the files were recorded.
         f"/{NGINX}": "paused",
-        f"/{REDIS}": "restarting",
+        f"/{REDIS}": "running",
     }
     assert store.references["nginx:1.30-alpine"] == NGINX_IMAGE
     assert not store.doubts
@@ -195,8 +195,13 @@ class FakeModule(SimpleNamespace):
 
 
 @pytest.mark.parametrize("reply", [STOPPED, STOPPED_SINCE_29])
+@pytest.mark.parametrize(("digest", "more"), [("d1", []), ("d2", [("nginx", "reload")])])
 def test_a_dry_run_decides_by_the_files(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reply: tuple[int, str, str]
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    reply: tuple[int, str, str],
+    digest: str,
+    more: list[tuple[str, str]],
 ) -> None:
     root, _ = lay_out(tmp_path, alive=())
     daemon = tmp_path / "daemon.json"
@@ -210,9 +215,11 @@ def test_a_dry_run_decides_by_the_files(
     definitions = {"nginx": "8f7692cf420fb429", "redis": "0f1ceeb7b90ea23f", "mysql": "new"}
     engine = _up.Engine(module.run_command, str(tmp_path), [], "app", definitions)
     images = {"nginx": "nginx:1.30-alpine", "redis": "redis:8-alpine", "mysql": "mysql:9.7"}
-    wish = {"services": list(definitions), "reload": [], "remove_orphans": True}
-    steps = _bring_up.decide(wish, engine.snapshot(images)).all_steps()
-    assert [(step.service, step.action) for step in steps] == [("redis", "start"), ("mysql", "create")]
+    (tmp_path / "stamp.conf").write_text('return 200 "d1";')
+    item = {"service": "nginx", "port": 8081, "stamp": "stamp.conf"}
+    wish = {"services": list(definitions), "reload": [{**item, "digest": digest}], "remove_orphans": True}
+    steps = _bring_up.decide(wish, engine.snapshot(images), tmp_path).all_steps()
+    assert [(step.service, step.action) for step in steps] == [("redis", "start"), ("mysql", "create"), *more]
     assert module.warnings == [
         f"Docker does not run: what it will find once it does was read from its files below {root}"
     ]

@@ -108,7 +108,9 @@ def test_trees_validators_and_reloads_come_from_the_same_dictionary() -> None:
     }
     assert _service.config_trees(services) == [{"name": "nginx", "role": "r"}]
     assert _service.config_validators(services) == [{"service": "nginx", "argv": ["nginx", "-t"]}]
-    assert _service.service_reloads(services, {"nginx": "abc"}) == [{"service": "nginx", "digest": "abc", "port": 8081}]
+    assert _service.service_reloads(services, {"nginx": "abc"}) == [
+        {"service": "nginx", "digest": "abc", "stamp": "", "port": 8081}
+    ]
     assert _service.service_names(services, "data") == ["nginx", "redis"]
 
 

@@ -270,6 +270,11 @@ def test_an_edge_that_was_stopped_is_started_with_the_route(
     assert docker.calls == [["docker", "start", "nginx-1"]]
 
 
+def test_an_edge_that_comes_up_with_the_engine_loads_what_is_there_by_then(tmp_path: Path, docker: Docker) -> None:
+    docker.containers[2] = container("nginx-1", "nginx")
+    assert host(tmp_path, docker).route_loaded()
+
+
 def test_an_edge_that_was_paused_goes_on_with_the_route(
     tmp_path: Path, docker: Docker, monkeypatch: pytest.MonkeyPatch
 ) -> None:

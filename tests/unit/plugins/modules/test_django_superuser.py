@@ -12,6 +12,8 @@ from ansible_collections.barehost.django.plugins.modules import django_superuser
 from support.modules import CONTAINER, Engine, recorded, run, sent, stack_runs
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from support.modules import Reply
 
 PASSWORD = "hunter2'\"\\$ñ"
@@ -91,6 +93,18 @@ def test_check_on_a_host_that_is_being_built(reply: Reply, reason: str) -> None:
 def test_check_on_a_host_that_cannot_be_asked(engine: Engine, reason: str) -> None:
     result = run(django_superuser.main, ARGS, engine, check=True)
     assert result["msg"] == f"superuser admin cannot be looked up yet: {reason}"
+
+
+@pytest.mark.parametrize(("known", "changed"), [("admin", False), ("other", True), (None, True)])
+def test_one_that_the_last_deploy_has_found_is_not_announced(
+    tmp_path: Path, known: str | None, *, changed: bool
+) -> None:
+    (tmp_path / "releases").mkdir()
+    (tmp_path / "releases" / "rel1.json").write_text(json.dumps({"id": "rel1", "superuser": known}))
+    (tmp_path / "releases" / "current").symlink_to("rel1.json")
+    engine = Engine().on("ps", reply=(0, "", ""))
+    result = run(django_superuser.main, {**ARGS, "project_dir": str(tmp_path)}, engine, check=True)
+    assert (result["changed"], result["created"], "username" in result) == (changed, changed, True)
 
 
 @pytest.mark.parametrize(

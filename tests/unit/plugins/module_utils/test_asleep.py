@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.barehost.django.plugins.module_utils import _asleep, _bring_up, _compose, _image, _up
+from ansible_collections.barehost.django.plugins.modules import compose_up
+from support.modules import Engine, run
 
 RECORDED = json.loads((Path(__file__).resolve().parents[2] / "fixtures" / "docker_root.json").read_text())
 NGINX, REDIS = "app-nginx-1", "app-redis-1"
@@ -223,6 +225,26 @@ def test_a_dry_run_decides_by_the_files(
     assert module.warnings == [
         f"Docker does not run: what it will find once it does was read from its files below {root}"
     ]
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_the_module_foresees_in_a_dry_run_and_fails_in_a_real_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, check: bool
+) -> None:
+    root, _ = lay_out(tmp_path)
+    daemon = tmp_path / "daemon.json"
+    daemon.write_text(json.dumps({"data-root": str(root)}))
+    monkeypatch.setattr(_asleep, "DAEMON_JSON", daemon)
+    (tmp_path / "compose.yaml").write_text("")
+    wish = {"services": ["redis"], "definitions": {"redis": "new"}, "images": {"redis": "redis:8-alpine"}}
+    asked = {"project_dir": str(tmp_path), "project": "app", **wish}
+    result = run(compose_up.main, asked, Engine().on("docker", reply=STOPPED), check=check)
+    if check:
+        assert [(step["service"], step["action"]) for step in result["steps"]] == [
+            ("redis", "recreate"),
+        ]
+    else:
+        assert "Cannot connect to the Docker daemon" in result["msg"]
 
 
 def test_an_engine_that_answers_is_believed_and_so_is_one_in_a_real_run() -> None:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from ansible.errors import AnsibleActionFail
 from ansible.template import trust_as_template
 from ansible.utils.collection_loader._collection_finder import _get_collection_role_path
-from ansible_collections.barehost.django.plugins.module_utils import _lock, _tree
+from ansible_collections.barehost.django.plugins.module_utils import _lock, _tree, _validate
 from ansible_collections.barehost.django.plugins.module_utils._action import ModuleAction
-from ansible_collections.barehost.django.plugins.modules.config_tree import TREE_SPEC, VALIDATE_SPEC
+from ansible_collections.barehost.django.plugins.modules.config_tree import TREE_SPEC
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -71,7 +71,8 @@ class ActionModule(ModuleAction):
                 **_lock.ARGUMENTS,
                 "dest": {"type": "path", "required": True},
                 "trees": {"type": "list", "elements": "dict", "options": TREE_SPEC, "required": True},
-                "validate": {"type": "list", "elements": "dict", "options": VALIDATE_SPEC, "default": []},
+                "project": {"type": "str", "default": ""},
+                "validate": {"type": "list", "elements": "dict", "options": _validate.OPTIONS, "default": []},
             },
         )
         variables = dict(task_vars or {})

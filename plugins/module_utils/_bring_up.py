@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.barehost.django.plugins.module_utils import _compose, _edge, _release, _up, _wait
+from ansible_collections.barehost.django.plugins.module_utils import _compose, _edge, _release, _up, _validate, _wait
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,8 +37,22 @@ WISH: dict[str, Any] = {
     "timeout": {"type": "int", "default": 180},
     "ahead": {"type": "dict", "options": LATER},
 }
+# As WISH, for a call that makes the image meanwhile: there what comes later can be asked about its files at no cost.
+BESIDE: dict[str, Any] = {
+    "project": {"type": "str", "required": True},
+    **WISH,
+    "ahead": {
+        "type": "dict",
+        "options": {
+            **LATER,
+            "prove": {"type": "list", "elements": "dict", "options": _validate.OPTIONS, "default": []},
+        },
+    },
+}
 # What these begin with is used by nobody.
 NEW = frozenset({"create", "start", "none"})
+# And these are made anew, from an image that may never have seen the files.
+PROVEN = frozenset({"create", "recreate"})
 
 
 def running(item: dict[str, Any], containers: Sequence[_compose.Container]) -> list[_compose.Container]:
@@ -108,6 +122,7 @@ class BringUp:
     def __init__(self, module: AnsibleModule, wish: Mapping[str, Any]) -> None:
         """Take what is wanted, as WISH describes it."""
         self.wish = wish
+        self._run = lambda argv, data: module.run_command(argv, data=data)
         self.check = module.check_mode
         self.ahead: list[_up.Step] = []
         self.decision = Decision([], [], [])
@@ -123,8 +138,7 @@ class BringUp:
     @classmethod
     def beside(cls, module: AnsibleModule, wish: Mapping[str, Any]) -> BringUp:
         """Read a wish that a module takes beside its own parameters; ValueError says what is wrong with it."""
-        spec = {"project": {"type": "str", "required": True}, **WISH}
-        found = ArgumentSpecValidator(spec).validate(dict(wish))
+        found = ArgumentSpecValidator(BESIDE).validate(dict(wish))
         if found.error_messages:
             raise ValueError("; ".join(found.error_messages))
         return cls(module, {**found.validated_parameters, "project_dir": module.params["project_dir"]})
@@ -146,6 +160,17 @@ class BringUp:
             wanted = [c for c in snapshot.containers if c.service in self.wish["services"]]
             self.settled = not self.decision.all_steps() and all(c.ready for c in wanted)
         return self.decision
+
+    def prove_ahead(self) -> None:
+        """Have what a later call makes anew say whether it accepts its files, which pulls its image, too; not in a dry run."""
+        new = {step.service for step in self.ahead if step.action in PROVEN}
+        for params in (self.wish["ahead"] or {}).get("prove", []) if new and not self.check else []:
+            check = _validate.Check.from_params(params)
+            if check.service in new:
+                answer = _validate.ask_image(self._run, check, self.engine.project_dir)
+                refusal = answer.refusal("nothing that serves was changed")
+                if refusal:
+                    raise _up.UpError(refusal)
 
     def act(self) -> None:
         """Do what was decided, and wait until the services are healthy; nothing in a dry run, or where all is well."""

@@ -96,6 +96,7 @@ class Container:
     health_end: str = ""  # when the last look at its health ended
     addresses: Mapping[str, str] = field(default_factory=dict)  # network -> IP address
     pid: int = 0  # of its first process, as the host sees it; 0 where it does not run
+    entrypoint: Sequence[str] = ()
 
     @property
     def address(self) -> str:
@@ -152,6 +153,7 @@ def parse_container(item: Mapping[str, Any]) -> Container:
         health_end=str((health.get("Log") or [{}])[-1].get("End") or ""),
         addresses={name: network.get("IPAddress", "") for name, network in networks.items()},
         pid=int(state.get("Pid") or 0),
+        entrypoint=tuple(config.get("Entrypoint") or ()),
     )
 
 

@@ -12,6 +12,8 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.barehost.django.plugins.module_utils import _validate
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -48,7 +50,8 @@ KEYS: dict[str, tuple[type, ...]] = {
     # Of the edge: which service it sends requests to, and where the release switch writes that down.
     "upstream": (dict,),
     "config": (dict,),
-    "validate": (list,),
+    # How it is asked whether it accepts its files before they are put in place.
+    "validate": (dict,),
     "compose": (dict,),
 }
 # Keys that hold dictionaries -> what each of those must have.
@@ -58,6 +61,7 @@ ENTRIES: dict[str, set[str]] = {
     "healthcheck": {"command"},
     "probe": {"path", "port", "host"},
     "upstream": {"service", "directory", "http_port"},
+    "validate": {"command"},
 }
 CHOICES = {"tier": TIERS, "rollover": ("alone", "beside")}
 REQUIRED = ("tier", "image", "networks")
@@ -91,6 +95,10 @@ def check_service(name: str, service: Mapping[str, Any]) -> None:
     missing = [key for key in REQUIRED if key not in service]
     if missing:
         msg = f"service {name}: {missing[0]} is missing"
+        raise ServiceError(msg)
+    wrong = _validate.problem(service.get("validate", {}))
+    if wrong:
+        msg = f"service {name}: {wrong}"
         raise ServiceError(msg)
     _check_choices(name, service)
 
@@ -295,12 +303,10 @@ def config_trees(services: Mapping[str, Mapping[str, Any]]) -> list[dict[str, An
 
 
 def config_validators(services: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """List the commands that must accept the services' files before they are put in place."""
-    return [
-        {"service": name, "argv": services[name]["validate"]}
-        for name in sorted(services)
-        if "validate" in services[name]
-    ]
+    """List how the services are asked whether they accept their files, before these are put in place."""
+    for name, service in services.items():
+        check_service(name, service)
+    return _validate.checks_of(services)
 
 
 def service_reloads(

@@ -15,11 +15,16 @@ description:
     template below C(templates/), without C(.j2), is the path of the file below O(dest).
   - The whole tree travels in one module call. Every file is written beside its target and renamed over it.
   - Nothing is put in place before every command in O(validate) has accepted the whole new tree in a staging directory.
+  - A service is asked in a container of its image, which is removed afterwards. In check mode none is made - there it is asked
+    in the container that runs, with a copy of the files in its memory. Where no container of O(project) is there nothing serves
+    that could break, and what it says is seen when it is started.
 extends_documentation_fragment:
   - barehost.django.lock
 attributes:
   check_mode:
-    description: Reports what would change and writes nothing; the commands in O(validate) are not run.
+    description:
+      - Reports what would change and writes nothing on a disk. What the commands in O(validate) refuse is refused as in a real
+        run; a service that cannot be asked is in RV(unchecked), with a warning.
     support: full
   diff_mode:
     description: Shows each file that changes; in a secret file each value is replaced by a number.
@@ -81,9 +86,13 @@ options:
             asked which configuration it has loaded. Its template reads C(config_tree_digest). It is not part of the digest.
         type: str
         default: ""
+  project:
+    description: Name of the Compose project whose containers are asked in check mode; empty where there is none.
+    type: str
+    default: ""
   validate:
     description:
-      - Commands that must accept the staged tree before it is put in place. C({staging}) stands for its path.
+      - Commands that must accept the staged tree before it is put in place.
       - A command is run when a file of its service changes, and one of the service V(*) when any file does.
     type: list
     elements: dict
@@ -93,11 +102,34 @@ options:
         description: Name of the tree that the command checks.
         type: str
         required: true
-      argv:
-        description: The command and its arguments.
+      command:
+        description:
+          - The command and its arguments. On the host C({staging}) stands for the path of the staged tree, in a container
+            C({scratch}) for a folder in memory that the command may write to.
         type: list
         elements: str
         required: true
+      image:
+        description: Image in whose container the command runs; empty runs it on the host.
+        type: str
+        default: ""
+      mounts:
+        description: Folders (below O(dest)) that the command reads, each with its path in the container.
+        type: dict
+        default: {}
+      user:
+        description: User of the command in the container; empty is the image's own.
+        type: str
+        default: ""
+      entrypoint:
+        description: Whether the command is handed to the image's entrypoint.
+        type: bool
+        default: false
+      accepted:
+        description: Regular expressions; a command whose output one of them matches has accepted the files, whatever its exit code.
+        type: list
+        elements: str
+        default: []
   files:
     description: The rendered files. Set by the action plugin; not for playbooks.
     type: list
@@ -136,6 +168,11 @@ changed_services:
   type: list
   elements: str
   returned: always
+unchecked:
+  description: Services that would have to be asked whether they accept their files, and could not be in this dry run.
+  type: list
+  elements: str
+  returned: in check mode
 digests:
   description: For each tree, 16 hex digits that stand for the content of all its files.
   type: dict
@@ -146,13 +183,14 @@ file_digests:
   returned: always
 """
 
+import os
 import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.barehost.django.plugins.module_utils import _lock, _tree
+from ansible_collections.barehost.django.plugins.module_utils import _lock, _tree, _validate
 
 FILE_SPEC: dict[str, Any] = {
     "path": {"type": "str", "required": True},
@@ -175,10 +213,6 @@ TREE_SPEC: dict[str, Any] = {
     "stamp": {"type": "str", "default": ""},
 }
 DEST_MODE = 0o750
-VALIDATE_SPEC: dict[str, Any] = {
-    "service": {"type": "str", "required": True},
-    "argv": {"type": "list", "elements": "str", "required": True},
-}
 
 
 def hide_secrets(module: AnsibleModule, specs: dict[str, _tree.FileSpec]) -> None:
@@ -187,29 +221,37 @@ def hide_secrets(module: AnsibleModule, specs: dict[str, _tree.FileSpec]) -> Non
     module.no_log_values.update(spec.content.strip() for spec in specs.values() if spec.secret and spec.content.strip())
 
 
-def validate(module: AnsibleModule, specs: list[_tree.FileSpec], changed_services: set[str], dest: Path) -> None:
-    """Stage the whole tree and let each command that a change concerns look at it."""
-    commands = [item for item in module.params["validate"] if item["service"] in {"*", *changed_services}]
-    if not commands:
-        return
-    # Below dest, and so 0750, root: a system-wide temporary directory is not the place for secrets.
-    staging = Path(tempfile.mkdtemp(prefix=".staging-", dir=dest))
+def validate(module: AnsibleModule, specs: list[_tree.FileSpec], changed_services: set[str], dest: Path) -> list[str]:
+    """Have each command that a change concerns look at the new tree; return the services that a dry run cannot ask."""
+    checks = [_validate.Check.from_params(item) for item in module.params["validate"]]
+    checks = [check for check in checks if check.service in {"*", *changed_services}]
+    if not checks:
+        return []
+    docker = module.get_bin_path("docker") is not None
+    if not docker and module.check_mode:
+        return [check.service for check in checks if check.image]
+    asker = _validate.Asker(lambda argv, data: module.run_command(argv, data=data), module.params["project"], str(dest))
+    # Below dest, and so 0750, root: a system-wide temporary directory is not the place for secrets. A dry run leaves the disk
+    # alone.
+    place = memory(module.tmpdir) if module.check_mode else str(dest)
+    staging = Path(tempfile.mkdtemp(prefix=".staging-", dir=place))
     try:
         for spec in specs:
             _tree.write(staging, spec)
-        for item in commands:
-            argv = [arg.replace("{staging}", str(staging)) for arg in item["argv"]]
-            code, out, err = module.run_command(argv)
-            if code != 0:
-                what = "the stack" if item["service"] == "*" else item["service"]
-                detail = (err.strip() or out.strip()).replace(str(staging), str(dest))
-                module.fail_json(
-                    msg=f"the new configuration of {what} was refused by `{argv[0]} {argv[1]}` (exit {code}); "
-                    f"nothing was changed. It said: {detail[-2000:]}",
-                    service=item["service"],
-                )
+        for answer in asker.answers(
+            checks, str(staging), dry={s.path: s.content for s in specs} if module.check_mode else None
+        ):
+            refusal = answer.refusal("nothing was changed")
+            if refusal:
+                module.fail_json(msg=refusal, service=answer.check.service)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+    return asker.unchecked
+
+
+def memory(otherwise: str) -> str:
+    """Return a folder that is no disk, where the host has one."""
+    return _validate.MEMORY if os.access(_validate.MEMORY, os.W_OK) else otherwise
 
 
 def install(specs: dict[str, _tree.FileSpec], changes: list[_tree.Change], dest: Path) -> None:
@@ -232,7 +274,8 @@ def main() -> None:
             **_lock.ARGUMENTS,
             "dest": {"type": "path", "required": True},
             "trees": {"type": "list", "elements": "dict", "options": TREE_SPEC, "required": True},
-            "validate": {"type": "list", "elements": "dict", "options": VALIDATE_SPEC, "default": []},
+            "project": {"type": "str", "default": ""},
+            "validate": {"type": "list", "elements": "dict", "options": _validate.OPTIONS, "default": []},
             # As a whole, so that no content reaches the host's journal; hide_secrets narrows it down to what is secret.
             "files": {"type": "list", "elements": "dict", "options": FILE_SPEC, "no_log": True},
         },
@@ -275,12 +318,19 @@ def converge(module: AnsibleModule, dest: Path) -> None:
         dest.mkdir(mode=DEST_MODE, parents=True, exist_ok=True)
         if not there:
             dest.chmod(DEST_MODE)
-        validate(module, list(specs.values()), services, dest)
+    unchecked = validate(module, list(specs.values()), services, dest) if changes else []
+    if changes and not module.check_mode:
         install(specs, changes, dest)
+    if unchecked and module.check_mode:
+        module.warn(
+            f"This dry run could not ask {', '.join(unchecked)} whether the new configuration is accepted: that takes a running "
+            "container of the same image. The real run finds out."
+        )
     module.exit_json(
         changed=bool(changes),
         changes=[{"path": c.path, "service": c.service, "action": c.action} for c in changes],
         changed_services=sorted(services),
+        **({"unchecked": unchecked} if module.check_mode else {}),
         # A file that nobody asks for may be anything, so it is shown like a secret one.
         diff=[_tree.diff_of(c, str(dest), secret=c.path not in specs or specs[c.path].secret) for c in changes],
     )

@@ -102,12 +102,13 @@ def test_what_only_compose_understands_goes_through_as_it_is() -> None:
 def test_trees_validators_and_reloads_come_from_the_same_dictionary() -> None:
     services = {
         "nginx": service(
-            config={"role": "r", "on_change": "reload", "reload": {"port": 8081}}, validate=["nginx", "-t"]
+            config={"role": "r", "on_change": "reload", "reload": {"port": 8081}}, validate={"command": ["nginx", "-t"]}
         ),
         "redis": service(),
     }
     assert _service.config_trees(services) == [{"name": "nginx", "role": "r"}]
-    assert _service.config_validators(services) == [{"service": "nginx", "argv": ["nginx", "-t"]}]
+    check = {"service": "nginx", "image": services["nginx"]["image"], "mounts": {}, "command": ["nginx", "-t"]}
+    assert _service.config_validators(services) == [check]
     assert _service.service_reloads(services, {"nginx": "abc"}) == [
         {"service": "nginx", "digest": "abc", "stamp": "", "port": 8081}
     ]

@@ -157,3 +157,37 @@ def test_a_folder_that_cannot_be_written_to_is_an_error_of_one_line(tmp_path: Pa
     assert result["failed"] is True
     assert str(tmp_path / "stack" / "releases") in result["msg"]
     assert "\n" not in result["msg"]
+
+
+PROVE = {"service": "nginx", "image": "nginx:1", "command": ["nginx", "-t"], "mounts": {"nginx": "/etc/nginx/stack"}}
+EDGE = {
+    "project": "shop",
+    "services": ["mysql"],
+    "timeout": 5,
+    "definitions": {"mysql": "2", "nginx": "3"},
+    "images": {"mysql": "mysql:1", "nginx": "nginx:1"},
+    "ahead": {"services": ["nginx"], "prove": [PROVE]},
+}
+
+
+@pytest.mark.parametrize("there", ["", "1", "2"], ids=["first deploy", "changed database", "only the edge is new"])
+def test_an_edge_that_is_made_later_is_asked_about_its_files_before_anything_serves(tmp_path: Path, there: str) -> None:
+    host = Host(there)
+    host.on("run", reply=(1, "", 'nginx: [emerg] unknown directive "x" in /etc/nginx/stack/nginx.conf:3\n'))
+    result = call(tmp_path, host, beside=EDGE)
+    assert result["failed"] is True
+    assert 'nginx was refused: nginx says: unknown directive "x" in /etc/nginx/stack/nginx.conf:3;' in result["msg"]
+    asked = next(item.argv for item in host.calls if "run" in item.argv)
+    assert f"--volume={tmp_path}/stack/nginx:/etc/nginx/stack:ro" in asked
+    # What somebody uses is not touched any more.
+    assert ("up" in host.order) is (there == "")
+
+
+def test_an_edge_that_accepts_its_files_or_stays_as_it_is_holds_nothing_up(tmp_path: Path) -> None:
+    host = Host()
+    host.on("run", reply=(0, "", ""))
+    assert call(tmp_path, host, beside=EDGE)["built"] is True
+    unasked = {**EDGE, "ahead": {"services": ["mysql"], "prove": [PROVE]}}
+    host = Host("2")
+    assert "failed" not in call(tmp_path, host, beside=unasked)
+    assert not [item for item in host.calls if "run" in item.argv]

@@ -1,0 +1,299 @@
+# Copyright: (c) 2026, The barehost authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Whether a service accepts its new files, asked of its own program before anything that serves is replaced.
+
+A real run asks in a container of the same image that is gone afterwards. A dry run may make none: it asks in the container
+that runs, with a copy of the files in that container's memory.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import shlex
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any, Callable
+
+from ansible_collections.barehost.django.plugins.module_utils import _compose, _oneshot
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+# What runs a command, with a text on its standard input.
+Runner = Callable[[list[str], "str | None"], "tuple[int, str, str]"]
+
+OPTIONS: dict[str, Any] = {
+    "service": {"type": "str", "required": True},
+    "command": {"type": "list", "elements": "str", "required": True},
+    "image": {"type": "str", "default": ""},
+    "mounts": {"type": "dict", "default": {}},
+    "user": {"type": "str", "default": ""},
+    "entrypoint": {"type": "bool", "default": False},
+    "accepted": {"type": "list", "elements": "str", "default": []},
+}
+# Key of `validate` in a service dictionary -> its type; the rest is known of the service.
+KEYS: dict[str, type] = {"command": list, "mounts": dict, "user": str, "entrypoint": bool, "accepted": list}
+
+# Every container has it, and it is memory.
+MEMORY = "/dev/shm"  # noqa: S108 - in a container, where only this program is
+SECONDS = 60
+# What the engine exits with where it could not run the program at all, and `timeout` where that did not end.
+NOT_ASKED = frozenset({125, 126, 127, _oneshot.TIMED_OUT, _oneshot.KILLED})
+# Where a program writes its complaint, the surest place first; what they print before and after is no answer.
+COMPLAINTS = (
+    re.compile(r"\[ERROR\] (?:\[[^]]*\] )*(?P<said>.+)"),
+    re.compile(r"\[emerg\] (?:\d+#\d+: )?(?P<said>.+)"),
+    # Redis quotes the line, and says in the next what is wrong with it.
+    re.compile(r"(?P<said>>>> .+\n.+)"),
+    re.compile(r"^\d+:[A-Z] \d+ \w+ \d+ [\d:.]+ # (?!WARNING|oO0O|Redis version)(?P<said>.+)", re.MULTILINE),
+    re.compile(r"^docker: (?P<said>.+)", re.MULTILINE),
+)
+REDIS_STAMP = re.compile(r"\n(?:\d+:[A-Z] \d+ \w+ \d+ [\d:.]+ # )?")
+# Directives of Redis whose line holds a password.
+PASSWORDS = re.compile(r"(?P<name>>>> '(?:requirepass|masterauth|primaryauth|user|\S*-pass)\b)[^\n;]*")
+COMPLAINT_LENGTH = 500
+
+
+@dataclass(frozen=True)
+class Check:
+    """How a service is asked: a command in its image, or on the host where no image is said."""
+
+    service: str
+    command: tuple[str, ...]
+    image: str = ""
+    # Folder below the stack's directory -> where the program finds it.
+    mounts: Mapping[str, str] = field(default_factory=dict)
+    user: str = ""
+    # Whether the image's entrypoint belongs to the program, because it loads what the files speak of.
+    entrypoint: bool = False
+    # What a program without a check of its own says when it has accepted everything.
+    accepted: tuple[str, ...] = ()
+
+    @classmethod
+    def from_params(cls, params: Mapping[str, Any]) -> Check:
+        """Read what OPTIONS describes."""
+        lists = {key: tuple(params[key]) for key in ("command", "accepted")}
+        return cls(**{**params, **lists})
+
+    @property
+    def program(self) -> str:
+        """Name what is asked, as a person would."""
+        return self.command[0].rpartition("/")[2]
+
+
+def problem(entry: Mapping[str, Any]) -> str:
+    """Say what is wrong with the key `validate` of a service dictionary; empty where nothing is."""
+    for key, value in entry.items():
+        if key not in KEYS:
+            return f"validate has an unknown key {key!r}; known: {', '.join(sorted(KEYS))}"
+        if not isinstance(value, KEYS[key]):
+            return f"validate.{key} is {type(value).__name__}, expected {KEYS[key].__name__}"
+    return ""
+
+
+def checks_of(services: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """List how the services are asked, as OPTIONS describes it; one whose command is empty is not."""
+    found = []
+    for name in sorted(services):
+        service = services[name]
+        entry = service.get("validate", {})
+        if entry.get("command"):
+            found.append({"service": name, "image": service["image"], "mounts": own_mounts(service), **entry})
+    return found
+
+
+def own_mounts(service: Mapping[str, Any]) -> dict[str, str]:
+    """Map the folders with a service's own files to where its container has them."""
+    managed = [PurePosixPath(path) for path in service.get("config", {}).get("managed", [])]
+    binds = {item["source"]: item["target"] for item in service.get("volumes", []) if item["type"] == "bind"}
+    return {
+        source: target
+        for source, target in binds.items()
+        if any(path in (PurePosixPath(source), *PurePosixPath(source).parents) for path in managed)
+    }
+
+
+def _user(check: Check) -> list[str]:
+    return ["--user", check.user] if check.user else []
+
+
+def run_cmd(check: Check, root: str) -> list[str]:
+    """Return the argv of a container that is asked about the files below root and removed afterwards; it has no network."""
+    command = [word.replace("{scratch}", MEMORY) for word in check.command]
+    volumes = [f"--volume={root}/{folder}:{target}:ro" for folder, target in sorted(check.mounts.items())]
+    argv = ["docker", "run", "--rm", "--network=none", *_user(check), *volumes]
+    if check.entrypoint:
+        return [*argv, check.image, *command]
+    return [*argv, f"--entrypoint={command[0]}", check.image, *command[1:]]
+
+
+def host_cmd(check: Check, staging: str) -> list[str]:
+    """Return the argv of a command on the host."""
+    return [word.replace("{staging}", staging) for word in check.command]
+
+
+def exec_cmd(check: Check, container: str) -> list[str]:
+    """Return the argv of a shell in the container that runs; what it does, files and all, comes on its standard input."""
+    return ["docker", "exec", "--interactive", *_user(check), container, "sh", "-s"]
+
+
+def moved(text: str, targets: Iterable[str], scratch: str) -> str:
+    """Let a text speak of the copy of some folders."""
+    for target in sorted(targets, key=len, reverse=True):
+        text = re.sub(rf"(?<![\w./-]){re.escape(target)}(?![\w.-])", f"{scratch}{target}", text)
+    return text
+
+
+def copies(check: Check, files: Mapping[str, str], scratch: str) -> dict[str, str]:
+    """Map the path that each of a service's files has in the copy to its content there."""
+    found = {}
+    for path, content in sorted(files.items()):
+        for folder, target in check.mounts.items():
+            if path.startswith(f"{folder}/"):
+                found[f"{scratch}{target}{path[len(folder) :]}"] = moved(content, check.mounts.values(), scratch)
+    return found
+
+
+def script(check: Check, files: Mapping[str, str], scratch: str, entrypoint: Sequence[str]) -> str:
+    """Return what the shell does: copy the files into memory, ask, remove them.
+
+    `printf` is part of every shell, so nothing of a file stands on a command line.
+    """
+    lines = [
+        "umask 077",
+        f"mkdir {scratch} || exit 125",
+        f"trap 'rm -rf {scratch}' EXIT",
+        "trap 'exit 125' HUP INT TERM",
+        f"cd {scratch} || exit 125",
+    ]
+    for path, content in copies(check, files, scratch).items():
+        lines.append(f"mkdir -p {shlex.quote(str(PurePosixPath(path).parent))} || exit 125")
+        lines.append(f"printf %s {shlex.quote(content)} > {shlex.quote(path)} || exit 125")
+    words = [moved(word.replace("{scratch}", scratch), check.mounts.values(), scratch) for word in check.command]
+    command = [*(entrypoint if check.entrypoint else ()), *words]
+    lines += [
+        f"set -- {shlex.join(command)}",
+        f'if command -v timeout > /dev/null; then set -- timeout {SECONDS} "$@"; fi',
+        "code=0",
+        '"$@" < /dev/null || code=$?',
+        "exit $code",
+    ]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def complaint(text: str) -> str:
+    """Return what a program has to say against its files, in one line: not the first warning, and not what follows from it."""
+    found = next((match.group("said") for match in (pattern.search(text) for pattern in COMPLAINTS) if match), "")
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    said = found or (lines[-1] if lines else "nothing")
+    said = PASSWORDS.sub(r"\g<name> ********'", REDIS_STAMP.sub("; ", said.strip()))
+    return said[:COMPLAINT_LENGTH].rstrip(" .")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came of a question."""
+
+    check: Check
+    code: int
+    said: str
+
+    @property
+    def asked(self) -> bool:
+        """Whether the program ran at all."""
+        return self.code not in NOT_ASKED or self.accepted
+
+    @property
+    def accepted(self) -> bool:
+        """Whether it has accepted its files."""
+        return self.code == 0 or any(re.search(pattern, self.said) for pattern in self.check.accepted)
+
+    def refusal(self, outcome: str) -> str:
+        """Say in a line why the files are not taken, and what became of them; empty where they are."""
+        if self.accepted:
+            return ""
+        if self.check.service == "*":
+            what, advice = "the stack", "see what its services are made from"
+        else:
+            what, advice = self.check.service, f"correct the variables of {self.check.service}"
+        said = complaint(self.said)
+        if self.asked:
+            return (
+                f"the new configuration of {what} was refused: {self.check.program} says: {said}; {outcome}: {advice}, "
+                "then run the same again"
+            )
+        return (
+            f"the new configuration of {what} could not be checked with {self.check.program} (exit code {self.code}): "
+            f"{said}; {outcome}: put that right, then run the same again"
+        )
+
+
+def ask_image(run: Runner, check: Check, root: str) -> Answer:
+    """Ask in a new container of the service's image; one that is not there is pulled, which takes the time that it takes."""
+    code, out, err = run(run_cmd(check, root), None)
+    return Answer(check, code, out + err)
+
+
+def ask_host(run: Runner, check: Check, staging: str, root: str) -> Answer:
+    """Ask a command on the host."""
+    code, out, err = run(host_cmd(check, staging), None)
+    return Answer(check, code, (out + err).replace(staging, root))
+
+
+def ask_running(run: Runner, check: Check, container: _compose.Container, files: Mapping[str, str]) -> Answer:
+    """Ask in the container that runs."""
+    scratch = f"{MEMORY}/barehost-{secrets.token_hex(8)}"
+    code, out, err = run(exec_cmd(check, container.id), script(check, files, scratch, container.entrypoint))
+    return Answer(check, code, (out + err).replace(scratch, ""))
+
+
+def same_image(
+    check: Check, containers: Sequence[_compose.Container], image_ids: Mapping[str, str]
+) -> _compose.Container | None:
+    """Return a running container of the service that is of the image that its files are for."""
+    wanted = image_ids.get(_compose.normalize_reference(check.image), "")
+    return next((c for c in containers if c.service == check.service and c.running and c.image_id == wanted), None)
+
+
+class Asker:
+    """Asks the services of one project, each where that can be done."""
+
+    def __init__(self, run: Runner, project: str, root: str) -> None:
+        """Take what runs a command, whose containers are looked for, and where the files are to go."""
+        self.run = run
+        self.project = project
+        self.root = root
+        # Services that no container could be asked for.
+        self.unchecked: list[str] = []
+
+    def answers(self, checks: Sequence[Check], staging: str, dry: Mapping[str, str] | None) -> Iterator[Answer]:
+        """Ask one after the other; dry is what a dry run has of the files: their paths and contents."""
+        yield from (ask_host(self.run, check, staging, self.root) for check in checks if not check.image)
+        inside = [check for check in checks if check.image]
+        if dry is not None:
+            yield from self._running(inside, dry)
+        elif inside and not self._first():
+            yield from (ask_image(self.run, check, staging) for check in inside)
+
+    def _first(self) -> bool:
+        """Whether nothing of the project is there: then there is nothing to protect, and no image to pull ahead of the others."""
+        code, out, _ = self.run(_compose.list_cmd(self.project), None) if self.project else (1, "", "")
+        return code == 0 and not out.strip()
+
+    def _running(self, checks: Sequence[Check], files: Mapping[str, str]) -> Iterator[Answer]:
+        containers = self._containers() if checks and self.project else []
+        _, out, _ = self.run(_compose.image_cmd(check.image for check in checks), None) if containers else (0, "[]", "")
+        image_ids = _compose.parse_image_ids(out)
+        for check in checks:
+            container = same_image(check, containers, image_ids)
+            answer = ask_running(self.run, check, container, files) if container else None
+            if answer is not None and answer.asked:
+                yield answer
+            else:
+                self.unchecked.append(check.service)
+
+    def _containers(self) -> list[_compose.Container]:
+        code, out, _ = self.run(_compose.list_cmd(self.project), None)
+        _, out, _ = self.run(_compose.inspect_cmd(out.split()), None) if code == 0 and out.strip() else (0, "[]", "")
+        return _compose.parse_containers(out)

@@ -1,0 +1,188 @@
+# Copyright: (c) 2026, The barehost authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""How services are asked whether they accept their files, and what their answers mean."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from ansible_collections.barehost.django.plugins.module_utils import _validate
+from ansible_collections.barehost.django.plugins.module_utils._validate import Answer, Check
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MYSQL = Check(
+    "mysql",
+    ("mysqld", "--defaults-file=/etc/mysql/conf.d/stack.cnf", "--datadir={scratch}"),
+    image="mysql:9.7",
+    mounts={"mysql/conf.d": "/etc/mysql/conf.d"},
+    user="mysql",
+)
+REDIS = Check(
+    "redis",
+    ("redis-server", "/usr/local/etc/redis/redis.conf", "--unixsocket", "/nowhere/redis.sock"),
+    image="redis:8",
+    mounts={"redis": "/usr/local/etc/redis"},
+    entrypoint=True,
+    accepted=("Failed opening Unix socket",),
+)
+# What the programs really said, by the line that a person has to see of it.
+SAID = {
+    "unknown variable 'no_such_option=1'": (
+        "2026-11-26T13:07:29.1Z 0 [Warning] [MY-000081] [Server] option 'max_connections': adjusted to 1.\n"
+        "2026-11-26T13:07:29.412085Z 0 [ERROR] [MY-000067] [Server] unknown variable 'no_such_option=1'.\n"
+        "2026-11-26T13:07:29.412135Z 0 [ERROR] [MY-010119] [Server] Aborting\n"
+    ),
+    '"worker_processes" directive invalid value in /etc/nginx/stack/nginx.conf:3': (
+        'nginx: [warn] the "user" directive makes sense only if the master process runs with super-user privileges\n'
+        'nginx: [emerg] "worker_processes" directive invalid value in /etc/nginx/stack/nginx.conf:3\n'
+        "nginx: configuration file /etc/nginx/stack/nginx.conf test failed\n"
+    ),
+    'invalid number in "x" in /a:3': '2026/11/26 13:07:29 [emerg] 1#1: invalid number in "x" in /a:3\n',
+    ">>> 'maxmemory-samples abc'; argument couldn't be parsed into an integer": (
+        "\n*** FATAL CONFIG FILE ERROR (Redis 8.0.2) ***\nReading the configuration file, at line 9\n"
+        ">>> 'maxmemory-samples abc'\nargument couldn't be parsed into an integer\n"
+    ),
+    ">>> 'no_such_option 1'; Module Configuration detected without loadmodule directive: aborting": (
+        "1:M 26 Nov 2026 13:07:37.200 # WARNING Memory overcommit must be enabled! Without it ...\n"
+        "1:M 26 Nov 2026 13:07:37.200 # Unresolved Configuration(s) Detected:\n"
+        "1:M 26 Nov 2026 13:07:37.200 # >>> 'no_such_option 1'\n"
+        "1:M 26 Nov 2026 13:07:37.200 # Module Configuration detected without loadmodule directive: aborting\n"
+    ),
+    "Error loading ACL rule '+@nosuch' for the user named 'bob': Unknown command or category name in ACL": (
+        "1:C 26 Nov 2026 13:07:39.564 # WARNING Memory overcommit must be enabled! Without it ...\n"
+        "1:C 26 Nov 2026 13:07:39.564 * oO0OoO0OoO0Oo Redis is starting oO0OoO0OoO0Oo\n"
+        "1:M 26 Nov 2026 13:07:39.564 # Error loading ACL rule '+@nosuch' for the user named 'bob': Unknown command or "
+        "category name in ACL\n"
+        "1:M 26 Nov 2026 13:07:39.565 # Critical error while loading ACLs. Exiting.\n"
+    ),
+    "Error response from daemon: pull access denied for mysql": (
+        "Unable to find image 'mysql:1' locally\ndocker: Error response from daemon: pull access denied for mysql.\n"
+        "See 'docker run --help'.\n"
+    ),
+    "services.web additional properties 'foo' not allowed": (
+        'time="2026" level=warning msg="old"\nservices.web additional properties \'foo\' not allowed\n'
+    ),
+    "nothing": "",
+}
+
+
+@pytest.mark.parametrize("line", SAID)
+def test_of_all_that_a_program_says_its_complaint_is_shown(line: str) -> None:
+    assert _validate.complaint(SAID[line]) == line
+
+
+@pytest.mark.parametrize("directive", ["requirepass", "masterauth", "user", "tls-key-file-pass"])
+def test_a_line_with_a_password_is_not_repeated(directive: str) -> None:
+    said = _validate.complaint(f">>> '{directive} bob >sesame'\nwrong number of arguments\n")
+    assert said == f">>> '{directive} ********'; wrong number of arguments"
+
+
+def test_a_real_run_asks_in_a_container_of_the_same_image_that_is_gone_afterwards() -> None:
+    assert _validate.run_cmd(MYSQL, "/opt/app/.staging-1") == [
+        *("docker", "run", "--rm", "--network=none", "--user", "mysql"),
+        *("--volume=/opt/app/.staging-1/mysql/conf.d:/etc/mysql/conf.d:ro", "--entrypoint=mysqld", "mysql:9.7"),
+        *("--defaults-file=/etc/mysql/conf.d/stack.cnf", "--datadir=/dev/shm"),
+    ]
+    argv = _validate.run_cmd(REDIS, "/s")
+    assert argv[argv.index("redis:8") + 1 :] == list(REDIS.command)
+    assert not [word for word in argv if word.startswith("--entrypoint")]
+
+
+def test_a_dry_run_asks_in_the_container_that_runs_and_nothing_of_a_file_is_on_its_command_line() -> None:
+    assert _validate.exec_cmd(MYSQL, "abc") == ["docker", "exec", "--interactive", "--user", "mysql", "abc", "sh", "-s"]
+
+
+def test_a_copy_speaks_of_itself_and_of_nothing_that_only_looks_alike() -> None:
+    text = (
+        "include /etc/nginx/stack/a.conf; include /etc/nginx/stack2/a; include /x/etc/nginx/stack/a; # /etc/nginx/stack"
+    )
+    assert _validate.moved(text, ["/etc/nginx/stack"], "/m") == (
+        "include /m/etc/nginx/stack/a.conf; include /etc/nginx/stack2/a; include /x/etc/nginx/stack/a; # /m/etc/nginx/stack"
+    )
+
+
+def test_only_the_files_that_the_command_reads_are_copied() -> None:
+    files = {"mysql/conf.d/stack.cnf": "[mysqld]\n", "mysql/secrets/root_password": "secret", ".env": "A=1"}
+    assert _validate.copies(MYSQL, files, "/m") == {"/m/etc/mysql/conf.d/stack.cnf": "[mysqld]\n"}
+
+
+@pytest.mark.parametrize("code", [0, 3])
+def test_the_script_asks_about_a_copy_and_leaves_nothing(tmp_path: Path, code: int) -> None:
+    """The shell that Docker would run runs here."""
+    content = "it's $HOME `x`\n\\n no newline"
+    target, program = "/conf", f'cat "$1/file"; ls "$0" > {tmp_path}/seen; echo said >&2; exit {code}'
+    check = Check("s", ("sh", "-c", program, "{scratch}", "/conf"), mounts={"s": target}, entrypoint=True)
+    scratch = tmp_path / "scratch"
+    text = _validate.script(check, {"s/file": content}, str(scratch), ["env"])
+    done = subprocess.run(["sh", "-s"], input=text, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (code, content, "said\n")
+    assert (tmp_path / "seen").read_text() == "conf\n"
+    assert not scratch.exists()
+
+
+def test_a_folder_that_cannot_be_made_is_no_refusal(tmp_path: Path) -> None:
+    text = _validate.script(MYSQL, {}, str(tmp_path), [])
+    done = subprocess.run(["sh", "-s"], input=text, capture_output=True, text=True, check=False)
+    assert not Answer(MYSQL, done.returncode, done.stderr).asked
+    assert os.listdir(tmp_path) == []  # noqa: PTH208 - a list to compare
+
+
+def test_an_answer_is_accepted_by_its_exit_code_or_by_what_it_says() -> None:
+    assert Answer(MYSQL, 0, "a warning").accepted
+    assert not Answer(MYSQL, 1, "Failed opening Unix socket: bind").accepted
+    assert Answer(REDIS, 1, "1:M # Failed opening Unix socket: bind").accepted
+    assert not Answer(REDIS, 1, "Fatal").accepted
+
+
+def test_a_refusal_is_one_line_with_the_reason_and_what_to_do() -> None:
+    said = next(iter(SAID.values()))
+    assert Answer(MYSQL, 1, said).refusal("nothing was changed") == (
+        "the new configuration of mysql was refused: mysqld says: unknown variable 'no_such_option=1'; nothing was changed: "
+        "correct the variables of mysql, then run the same again"
+    )
+    assert Answer(MYSQL, 0, said).refusal("nothing was changed") == ""
+
+
+@pytest.mark.parametrize("code", [124, 125, 127, 137])
+def test_a_program_that_did_not_run_has_refused_nothing(code: int) -> None:
+    answer = Answer(MYSQL, code, "docker: Error response from daemon: no such image.\n")
+    assert not answer.asked
+    assert "could not be checked with mysqld" in answer.refusal("nothing was changed")
+    assert "no such image" in answer.refusal("nothing was changed")
+
+
+def test_what_a_service_does_not_say_of_its_check_is_known_of_the_service() -> None:
+    service = {
+        "image": "nginx:1",
+        "volumes": [
+            {"type": "bind", "source": "nginx", "target": "/etc/nginx/stack"},
+            {"type": "bind", "source": "media", "target": "/srv/media"},
+            {"type": "volume", "source": "nginx", "target": "/data"},
+        ],
+        "config": {"managed": ["nginx"]},
+        "validate": {"command": ["nginx", "-t"]},
+    }
+    other = {**service, "validate": {"command": ["x"], "mounts": {"a": "/b"}, "user": "1"}}
+    silent = {**service, "validate": {"command": []}}
+    assert _validate.checks_of({"nginx": service, "a": other, "off": silent, "none": {"image": "x"}}) == [
+        {"service": "a", "image": "nginx:1", "mounts": {"a": "/b"}, "command": ["x"], "user": "1"},
+        {"service": "nginx", "image": "nginx:1", "mounts": {"nginx": "/etc/nginx/stack"}, "command": ["nginx", "-t"]},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ({"command": ["a"]}, ""),
+        ({"comand": ["a"]}, "validate has an unknown key 'comand'; known: accepted, command, entrypoint, mounts, user"),
+        ({"command": "nginx -t"}, "validate.command is str, expected list"),
+        ({"command": ["a"], "mounts": ["x"]}, "validate.mounts is list, expected dict"),
+    ],
+)
+def test_a_broken_entry_is_refused(entry: dict[str, Any], message: str) -> None:
+    assert _validate.problem(entry) == message

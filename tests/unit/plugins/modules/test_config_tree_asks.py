@@ -1,0 +1,147 @@
+# Copyright: (c) 2026, The barehost authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""config_tree: what is asked whether it accepts the new files, in a real run and in a dry one."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible.module_utils import basic
+from ansible_collections.barehost.django.plugins.modules import config_tree
+from support.modules import Call, Engine, run
+
+SAID = "0 [ERROR] [MY-000067] [Server] unknown variable 'no_such=1'.\n0 [ERROR] [MY-010119] [Server] Aborting\n"
+IMAGE, OTHER = "sha256:1", "sha256:2"
+
+
+class Host(Engine):
+    """An engine with a MySQL, which answers in one way wherever it is asked."""
+
+    def __init__(self, code: int = 0, *, image: str = IMAGE, state: str = "running", there: bool = True) -> None:
+        """Take how MySQL answers, and how its container is."""
+        super().__init__()
+        container = {
+            "Id": "mysql-id",
+            "Name": "/shop-mysql-1",
+            "Image": image,
+            "Config": {"Labels": {"com.docker.compose.service": "mysql"}, "Entrypoint": ["entry.sh"]},
+            "State": {"Status": state},
+        }
+        self.on("ps", reply=(0, "mysql-id\n" if there else "", ""))
+        self.on("container", "inspect", reply=(0, json.dumps([container]), ""))
+        self.on("image", "inspect", reply=(0, json.dumps([{"Id": IMAGE, "RepoTags": ["mysql:9.7"]}]), ""))
+        self.on("compose", reply=self.compose)
+        for verb in ("run", "exec"):
+            self.on(verb, reply=(code, "", SAID if code else ""))
+        self.staged = ""
+
+    def compose(self, call: Call) -> tuple[int, str, str]:
+        """Note where the tree is staged that Compose looks at."""
+        self.staged = call.argv[2]
+        assert (Path(self.staged) / "mysql/conf.d/stack.cnf").read_text() == "[mysqld]\n"
+        return 0, "", ""
+
+    @property
+    def asked(self) -> list[str]:
+        """Where MySQL was asked."""
+        return [call.argv[1] for call in self.calls if call.argv[1] in ("run", "exec")]
+
+
+def args(dest: Path, **options: Any) -> dict[str, Any]:
+    """Return a call for a file of MySQL, which MySQL and Compose are asked about."""
+    owner = {"owner": os.getuid(), "group": os.getgid(), "mode": "0644", "secret": False}
+    return {
+        "dest": str(dest),
+        "project": "shop",
+        "trees": [{"name": "mysql", "role": "barehost.django.mysql"}],
+        "files": [{"path": "mysql/conf.d/stack.cnf", "content": "[mysqld]\n", "service": "mysql", **owner}],
+        "validate": [
+            {
+                "service": "mysql",
+                "image": "mysql:9.7",
+                "command": ["mysqld"],
+                "mounts": {"mysql/conf.d": "/etc/mysql/conf.d"},
+            },
+            {"service": "redis", "image": "redis:8", "command": ["redis-server"]},
+            {"service": "*", "command": ["docker", "compose", "{staging}", "config"]},
+        ],
+        **options,
+    }
+
+
+@pytest.mark.parametrize(("check", "where"), [(True, "exec"), (False, "run")])
+def test_a_service_whose_files_change_is_asked_and_nobody_else(tmp_path: Path, where: str, *, check: bool) -> None:
+    host = Host()
+    result = run(config_tree.main, args(tmp_path), host, check=check)
+    assert (result["changed"], host.asked) == (True, [where])
+    assert not Path(host.staged).exists()
+    assert Path(host.staged).is_relative_to(tmp_path) is not check
+    assert list(tmp_path.iterdir()) == ([] if check else [tmp_path / "mysql"])
+    assert result.get("unchecked") == ([] if check else None)
+
+
+def test_a_dry_run_refuses_what_the_real_run_refuses_with_the_same_words(tmp_path: Path) -> None:
+    dry, real = (run(config_tree.main, args(tmp_path), Host(1), check=check) for check in (True, False))
+    assert dry["failed"] is real["failed"] is True
+    assert dry["msg"] == real["msg"]
+    assert "mysqld says: unknown variable 'no_such=1'; nothing was changed" in real["msg"]
+    assert "\n" not in real["msg"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_where_nothing_is_there_no_image_is_pulled_to_ask(tmp_path: Path) -> None:
+    host = Host(1, there=False)
+    assert run(config_tree.main, args(tmp_path), host)["changed"] is True
+    assert host.asked == []
+    assert host.staged
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        Host(1, there=False),
+        Host(1, image=OTHER),
+        Host(1, state="exited"),
+        Host(1, state="restarting"),
+        Host(125),
+        Host(127),
+    ],
+    ids=["no container", "another image", "stopped", "restarting", "no shell", "no program"],
+)
+def test_whom_a_dry_run_cannot_ask_it_names_and_does_not_refuse(
+    tmp_path: Path, host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warnings: list[str] = []
+    monkeypatch.setattr(basic.AnsibleModule, "warn", lambda _module, text: warnings.append(text))
+    result = run(config_tree.main, args(tmp_path), host, check=True)
+    assert (result["changed"], result["unchecked"]) == (True, ["mysql"])
+    assert len(warnings) == 1
+    assert "could not ask mysql" in warnings[0]
+
+
+def test_without_an_engine_a_dry_run_asks_nobody(tmp_path: Path) -> None:
+    host = Host()
+    host.missing = ("docker",)
+    assert run(config_tree.main, args(tmp_path), host, check=True)["unchecked"] == ["mysql"]
+    assert host.calls == []
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_where_nothing_changes_nobody_is_asked(tmp_path: Path, *, check: bool) -> None:
+    run(config_tree.main, args(tmp_path), Host())
+    host = Host()
+    result = run(config_tree.main, args(tmp_path), host, check=check)
+    assert (result["changed"], host.calls) == (False, [])
+
+
+def test_a_refusal_does_not_repeat_a_password(tmp_path: Path) -> None:
+    call = args(tmp_path)
+    owner = {"owner": os.getuid(), "group": os.getgid(), "mode": "0400", "secret": True}
+    call["files"] += [{"path": "mysql/password", "content": "sesame1", "service": "mysql", **owner}]
+    host = Host()
+    host.scripts.insert(0, (("run",), (1, "", "0 [ERROR] [MY-1] [Server] unknown variable 'a=sesame1'.\n")))
+    assert "unknown variable 'a=****" in run(config_tree.main, call, host)["msg"]

@@ -8,6 +8,7 @@ workers died: the last lines alone never show the cause.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,6 +22,19 @@ LAST_LINES_ALONE = 25
 HEAD = "Traceback (most recent call last)"
 # Raised because something else went wrong before.
 CONSEQUENCES = ("gunicorn.errors.HaltServer",)
+# Where a server writes its complaint, the surest place first; what they print before and after is no answer.
+COMPLAINTS = (
+    re.compile(r"\[ERROR\] \[MY-\d+\] (?:\[[^]]*\] )*(?P<said>.+)"),
+    re.compile(r"\[emerg\] (?:\d+#\d+: )?(?P<said>.+)"),
+    # Redis quotes the line, and says in the next what is wrong with it.
+    re.compile(r"(?P<said>>>> '.+\n.+)"),
+    re.compile(r"^\d+:[A-Z] \d+ \w+ \d+ [\d:.]+ # (?!WARNING|oO0O|Redis version)(?P<said>.+)", re.MULTILINE),
+    re.compile(r"^docker: (?P<said>.+)", re.MULTILINE),
+)
+REDIS_STAMP = re.compile(r"\n(?:\d+:[A-Z] \d+ \w+ \d+ [\d:.]+ # )?")
+# Directives of Redis whose line holds a password.
+PASSWORDS = re.compile(r"(?P<name>>>> '(?:requirepass|masterauth|primaryauth|user|\S*-pass)\b)[^\n;]*")
+COMPLAINT_LENGTH = 500
 
 
 def excerpt(text: str) -> str:
@@ -60,3 +74,19 @@ def _shortened(block: Sequence[str]) -> list[str]:
 
 def _left_out(count: int) -> str:
     return f"  … {count} lines …"
+
+
+def cause(text: str) -> str:
+    """Return what MySQL, Nginx, Redis or Docker has to say against what it was started with, in one line; empty where nothing.
+
+    Not the first warning, and not what follows from it.
+    """
+    found = next((match.group("said") for match in (pattern.search(text) for pattern in COMPLAINTS) if match), "")
+    said = PASSWORDS.sub(r"\g<name> ********'", REDIS_STAMP.sub("; ", found.strip()))
+    return said[:COMPLAINT_LENGTH].rstrip(" .")
+
+
+def complaint(text: str) -> str:
+    """Return the cause, or what was said last."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return cause(text) or (lines[-1][:COMPLAINT_LENGTH].rstrip(" .") if lines else "nothing")

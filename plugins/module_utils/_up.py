@@ -266,8 +266,11 @@ class Engine:
 
     def logs(self, container: _compose.Container) -> str:
         """Return what matters of a container's last log lines, both streams."""
+        return _logs.excerpt(self._log(container))
+
+    def _log(self, container: _compose.Container) -> str:
         _, out, err = self._run(_compose.logs_cmd(container.id, _logs.SEARCHED_LINES))
-        return _logs.excerpt(out + err)
+        return out + err
 
     def reload(
         self, container: _compose.Container, test: Sequence[str], command: Sequence[str], loaded: Callable[[], bool]
@@ -280,10 +283,14 @@ class Engine:
 
     def report(self, container: _compose.Container, what: str) -> str:
         """Say what is wrong with a container, with the last lines that it logged."""
+        log = self._log(container)
         text = f"service {container.service} {what} ({describe(container)})"
+        if _logs.cause(log):
+            # A server that is started again and again repeats its warnings, and its last lines are theirs.
+            text += f": it says: {_logs.cause(log)}"
         if container.health_log:
             text += f"; its healthcheck said: {container.health_log}"
-        return f"{text}; its last log lines:\n{self.logs(container)}"
+        return f"{text}; its last log lines:\n{_logs.excerpt(log)}"
 
 
 def compose_files(project_dir: str, *, override: bool | None = None) -> list[str]:

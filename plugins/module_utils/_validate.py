@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Callable
 
-from ansible_collections.barehost.django.plugins.module_utils import _compose, _oneshot
+from ansible_collections.barehost.django.plugins.module_utils import _compose, _logs, _oneshot
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 # What runs a command, with a text on its standard input.
 Runner = Callable[[list[str], "str | None"], "tuple[int, str, str]"]
@@ -40,19 +40,6 @@ MEMORY = "/dev/shm"  # noqa: S108 - in a container, where only this program is
 SECONDS = 60
 # What the engine exits with where it could not run the program at all, and `timeout` where that did not end.
 NOT_ASKED = frozenset({125, 126, 127, _oneshot.TIMED_OUT, _oneshot.KILLED})
-# Where a program writes its complaint, the surest place first; what they print before and after is no answer.
-COMPLAINTS = (
-    re.compile(r"\[ERROR\] (?:\[[^]]*\] )*(?P<said>.+)"),
-    re.compile(r"\[emerg\] (?:\d+#\d+: )?(?P<said>.+)"),
-    # Redis quotes the line, and says in the next what is wrong with it.
-    re.compile(r"(?P<said>>>> .+\n.+)"),
-    re.compile(r"^\d+:[A-Z] \d+ \w+ \d+ [\d:.]+ # (?!WARNING|oO0O|Redis version)(?P<said>.+)", re.MULTILINE),
-    re.compile(r"^docker: (?P<said>.+)", re.MULTILINE),
-)
-REDIS_STAMP = re.compile(r"\n(?:\d+:[A-Z] \d+ \w+ \d+ [\d:.]+ # )?")
-# Directives of Redis whose line holds a password.
-PASSWORDS = re.compile(r"(?P<name>>>> '(?:requirepass|masterauth|primaryauth|user|\S*-pass)\b)[^\n;]*")
-COMPLAINT_LENGTH = 500
 
 
 @dataclass(frozen=True)
@@ -182,15 +169,6 @@ def script(check: Check, files: Mapping[str, str], scratch: str, entrypoint: Seq
     return "".join(f"{line}\n" for line in lines)
 
 
-def complaint(text: str) -> str:
-    """Return what a program has to say against its files, in one line: not the first warning, and not what follows from it."""
-    found = next((match.group("said") for match in (pattern.search(text) for pattern in COMPLAINTS) if match), "")
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    said = found or (lines[-1] if lines else "nothing")
-    said = PASSWORDS.sub(r"\g<name> ********'", REDIS_STAMP.sub("; ", said.strip()))
-    return said[:COMPLAINT_LENGTH].rstrip(" .")
-
-
 @dataclass(frozen=True)
 class Answer:
     """What came of a question."""
@@ -217,7 +195,7 @@ class Answer:
             what, advice = "the stack", "see what its services are made from"
         else:
             what, advice = self.check.service, f"correct the variables of {self.check.service}"
-        said = complaint(self.said)
+        said = _logs.complaint(self.said)
         if self.asked:
             return (
                 f"the new configuration of {what} was refused: {self.check.program} says: {said}; {outcome}: {advice}, "
@@ -256,6 +234,12 @@ def same_image(
     return next((c for c in containers if c.service == check.service and c.running and c.image_id == wanted), None)
 
 
+def other_image(check: Check, containers: Sequence[_compose.Container]) -> bool:
+    """Whether a service is to be replaced by one of another image, which may not accept what this one does."""
+    wanted = _compose.normalize_reference(check.image)
+    return any(c.service == check.service and _compose.normalize_reference(c.image) != wanted for c in containers)
+
+
 class Asker:
     """Asks the services of one project, each where that can be done."""
 
@@ -267,23 +251,26 @@ class Asker:
         # Services that no container could be asked for.
         self.unchecked: list[str] = []
 
-    def answers(self, checks: Sequence[Check], staging: str, dry: Mapping[str, str] | None) -> Iterator[Answer]:
+    def answers(
+        self, checks: Sequence[Check], changed: Collection[str], staging: str, dry: Mapping[str, str] | None
+    ) -> Iterator[Answer]:
         """Ask one after the other; dry is what a dry run has of the files: their paths and contents."""
-        yield from (ask_host(self.run, check, staging, self.root) for check in checks if not check.image)
-        inside = [check for check in checks if check.image]
+        for check in checks:
+            if not check.image and check.service in {"*", *changed}:
+                yield ask_host(self.run, check, staging, self.root)
+        containers = self._containers() if any(check.image for check in checks) else None
+        inside = [c for c in checks if c.image and (c.service in changed or other_image(c, containers or ()))]
         if dry is not None:
-            yield from self._running(inside, dry)
-        elif inside and not self._first():
+            yield from self._running(inside, containers or [], dry)
+        elif containers != []:
+            # Without any container there is nothing to protect, and no image to pull ahead of the others.
             yield from (ask_image(self.run, check, staging) for check in inside)
 
-    def _first(self) -> bool:
-        """Whether nothing of the project is there: then there is nothing to protect, and no image to pull ahead of the others."""
-        code, out, _ = self.run(_compose.list_cmd(self.project), None) if self.project else (1, "", "")
-        return code == 0 and not out.strip()
-
-    def _running(self, checks: Sequence[Check], files: Mapping[str, str]) -> Iterator[Answer]:
-        containers = self._containers() if checks and self.project else []
-        _, out, _ = self.run(_compose.image_cmd(check.image for check in checks), None) if containers else (0, "[]", "")
+    def _running(
+        self, checks: Sequence[Check], containers: Sequence[_compose.Container], files: Mapping[str, str]
+    ) -> Iterator[Answer]:
+        asked = [check.image for check in checks] if containers else []
+        _, out, _ = self.run(_compose.image_cmd(asked), None) if asked else (0, "[]", "")
         image_ids = _compose.parse_image_ids(out)
         for check in checks:
             container = same_image(check, containers, image_ids)
@@ -293,7 +280,10 @@ class Asker:
             else:
                 self.unchecked.append(check.service)
 
-    def _containers(self) -> list[_compose.Container]:
-        code, out, _ = self.run(_compose.list_cmd(self.project), None)
-        _, out, _ = self.run(_compose.inspect_cmd(out.split()), None) if code == 0 and out.strip() else (0, "[]", "")
+    def _containers(self) -> list[_compose.Container] | None:
+        """Return the containers of the project; None where nobody knows."""
+        code, out, _ = self.run(_compose.list_cmd(self.project), None) if self.project else (1, "", "")
+        if code != 0:
+            return None
+        _, out, _ = self.run(_compose.inspect_cmd(out.split()), None) if out.strip() else (0, "[]", "")
         return _compose.parse_containers(out)

@@ -93,7 +93,8 @@ options:
   validate:
     description:
       - Commands that must accept the staged tree before it is put in place.
-      - A command is run when a file of its service changes, and one of the service V(*) when any file does.
+      - A command is run when a file of its service changes, or when any file does and the service runs another image than O(validate[].image);
+        one of the service V(*) when any file does.
     type: list
     elements: dict
     default: []
@@ -224,12 +225,10 @@ def hide_secrets(module: AnsibleModule, specs: dict[str, _tree.FileSpec]) -> Non
 def validate(module: AnsibleModule, specs: list[_tree.FileSpec], changed_services: set[str], dest: Path) -> list[str]:
     """Have each command that a change concerns look at the new tree; return the services that a dry run cannot ask."""
     checks = [_validate.Check.from_params(item) for item in module.params["validate"]]
-    checks = [check for check in checks if check.service in {"*", *changed_services}]
     if not checks:
         return []
-    docker = module.get_bin_path("docker") is not None
-    if not docker and module.check_mode:
-        return [check.service for check in checks if check.image]
+    if module.check_mode and module.get_bin_path("docker") is None:
+        return [check.service for check in checks if check.image and check.service in changed_services]
     asker = _validate.Asker(lambda argv, data: module.run_command(argv, data=data), module.params["project"], str(dest))
     # Below dest, and so 0750, root: a system-wide temporary directory is not the place for secrets. A dry run leaves the disk
     # alone.
@@ -238,9 +237,8 @@ def validate(module: AnsibleModule, specs: list[_tree.FileSpec], changed_service
     try:
         for spec in specs:
             _tree.write(staging, spec)
-        for answer in asker.answers(
-            checks, str(staging), dry={s.path: s.content for s in specs} if module.check_mode else None
-        ):
+        contents = {spec.path: spec.content for spec in specs} if module.check_mode else None
+        for answer in asker.answers(checks, changed_services, str(staging), contents):
             refusal = answer.refusal("nothing was changed")
             if refusal:
                 module.fail_json(msg=refusal, service=answer.check.service)

@@ -46,3 +46,59 @@ def test_without_a_traceback_the_last_lines_are_shown() -> None:
 def test_what_lies_between_is_counted() -> None:
     text = "\n".join(["Traceback (most recent call last):", "  File", "KeyError: 1", *("x" * 20)])
     assert _logs.excerpt(text).split("\n")[2:5] == ["KeyError: 1", "  … 10 lines …", "x"]
+
+
+# What the programs really said, by the line that a person has to see of it.
+SAID = {
+    "unknown variable 'no_such_option=1'": (
+        "2026-11-26T13:07:29.1Z 0 [Warning] [MY-000081] [Server] option 'max_connections': adjusted to 1.\n"
+        "2026-11-26T13:07:29.412085Z 0 [ERROR] [MY-000067] [Server] unknown variable 'no_such_option=1'.\n"
+        "2026-11-26T13:07:29.412135Z 0 [ERROR] [MY-010119] [Server] Aborting\n"
+    ),
+    '"worker_processes" directive invalid value in /etc/nginx/stack/nginx.conf:3': (
+        'nginx: [warn] the "user" directive makes sense only if the master process runs with super-user privileges\n'
+        'nginx: [emerg] "worker_processes" directive invalid value in /etc/nginx/stack/nginx.conf:3\n'
+        "nginx: configuration file /etc/nginx/stack/nginx.conf test failed\n"
+    ),
+    'invalid number in "x" in /a:3': '2026/11/26 13:07:29 [emerg] 1#1: invalid number in "x" in /a:3\n',
+    ">>> 'maxmemory-samples abc'; argument couldn't be parsed into an integer": (
+        "\n*** FATAL CONFIG FILE ERROR (Redis 8.0.2) ***\nReading the configuration file, at line 9\n"
+        ">>> 'maxmemory-samples abc'\nargument couldn't be parsed into an integer\n"
+    ),
+    ">>> 'no_such_option 1'; Module Configuration detected without loadmodule directive: aborting": (
+        "1:M 26 Nov 2026 13:07:37.200 # WARNING Memory overcommit must be enabled! Without it ...\n"
+        "1:M 26 Nov 2026 13:07:37.200 # Unresolved Configuration(s) Detected:\n"
+        "1:M 26 Nov 2026 13:07:37.200 # >>> 'no_such_option 1'\n"
+        "1:M 26 Nov 2026 13:07:37.200 # Module Configuration detected without loadmodule directive: aborting\n"
+    ),
+    "Error loading ACL rule '+@nosuch' for the user named 'bob': Unknown command or category name in ACL": (
+        "1:C 26 Nov 2026 13:07:39.564 # WARNING Memory overcommit must be enabled! Without it ...\n"
+        "1:C 26 Nov 2026 13:07:39.564 * oO0OoO0OoO0Oo Redis is starting oO0OoO0OoO0Oo\n"
+        "1:M 26 Nov 2026 13:07:39.564 # Error loading ACL rule '+@nosuch' for the user named 'bob': Unknown command or "
+        "category name in ACL\n"
+        "1:M 26 Nov 2026 13:07:39.565 # Critical error while loading ACLs. Exiting.\n"
+    ),
+    "Error response from daemon: pull access denied for mysql": (
+        "Unable to find image 'mysql:1' locally\ndocker: Error response from daemon: pull access denied for mysql.\n"
+        "See 'docker run --help'.\n"
+    ),
+    "services.web additional properties 'foo' not allowed": (
+        'time="2026" level=warning msg="old"\nservices.web additional properties \'foo\' not allowed\n'
+    ),
+    "nothing": "",
+}
+
+
+@pytest.mark.parametrize("line", SAID)
+def test_of_all_that_a_program_says_its_complaint_is_shown(line: str) -> None:
+    assert _logs.complaint(SAID[line]) == line
+
+
+@pytest.mark.parametrize("directive", ["requirepass", "masterauth", "user", "tls-key-file-pass"])
+def test_a_line_with_a_password_is_not_repeated(directive: str) -> None:
+    said = _logs.complaint(f">>> '{directive} bob >sesame'\nwrong number of arguments\n")
+    assert said == f">>> '{directive} ********'; wrong number of arguments"
+
+
+def test_what_an_app_logs_is_no_cause_of_a_server() -> None:
+    assert _logs.cause("[2026-11-26 13:07:29 +0000] [7] [ERROR] Exception in worker process\nImportError: x\n") == ""

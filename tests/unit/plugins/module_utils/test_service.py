@@ -85,6 +85,9 @@ def test_an_empty_healthcheck_silences_that_of_the_image() -> None:
         (service(command="sh -c x"), "command is str, expected list"),
         (service(volumes=["d:/x"]), "volumes holds 'd:/x', expected a dictionary with source, target, type"),
         (service(healthcheck={"interval": 5}), "healthcheck holds {'interval': 5}, expected a dictionary with command"),
+        (service(validate=["nginx", "-t"]), "validate is list, expected dict"),
+        (service(validate={"user": "mysql"}), "validate holds {'user': 'mysql'}, expected a dictionary with command"),
+        (service(validate={"command": "nginx -t"}), "validate.command is str, expected list"),
         (service() | {"tier": "front"}, "tier is 'front', expected one of data, app, edge"),
     ],
 )

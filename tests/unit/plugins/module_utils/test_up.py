@@ -237,3 +237,19 @@ def test_an_override_that_is_damaged_or_missing_is_left_out(tmp_path: Path, cont
     if content is not None:
         (tmp_path / "compose.override.yaml").write_bytes(content)
     assert len(_up.compose_files(str(tmp_path))) == names
+
+
+@pytest.mark.parametrize(
+    ("log", "said"),
+    [
+        (
+            "0 [ERROR] [MY-000067] [Server] unknown variable 'a=1'.\n" + "0 [Warning] [MY-1] [InnoDB] no NUMA\n" * 40,
+            ": it says: unknown variable 'a=1'; its last log lines:\n0 [Warning]",
+        ),
+        ("listening\n", "); its last log lines:\nlistening"),
+    ],
+)
+def test_what_a_server_says_against_its_configuration_is_not_lost_among_its_last_lines(log: str, said: str) -> None:
+    engine = _up.Engine(lambda _argv: (0, "", log), "/opt/shop", [], "shop")
+    (found,) = _compose.parse_containers(json.dumps([container("mysql", state={"Status": "restarting"})]))
+    assert said in engine.report(found, "failed")

@@ -21,14 +21,20 @@ IMAGE, OTHER = "sha256:1", "sha256:2"
 class Host(Engine):
     """An engine with a MySQL, which answers in one way wherever it is asked."""
 
-    def __init__(self, code: int = 0, *, image: str = IMAGE, state: str = "running", there: bool = True) -> None:
+    def __init__(self, code: int = 0, **how: Any) -> None:
         """Take how MySQL answers, and how its container is."""
         super().__init__()
+        image, state = how.get("image", IMAGE), how.get("state", "running")
+        reference, there = how.get("reference", "mysql:9.7"), how.get("there", True)
         container = {
             "Id": "mysql-id",
             "Name": "/shop-mysql-1",
             "Image": image,
-            "Config": {"Labels": {"com.docker.compose.service": "mysql"}, "Entrypoint": ["entry.sh"]},
+            "Config": {
+                "Image": reference,
+                "Labels": {"com.docker.compose.service": "mysql"},
+                "Entrypoint": ["entry.sh"],
+            },
             "State": {"Status": state},
         }
         self.on("ps", reply=(0, "mysql-id\n" if there else "", ""))
@@ -91,6 +97,21 @@ def test_a_dry_run_refuses_what_the_real_run_refuses_with_the_same_words(tmp_pat
     assert "mysqld says: unknown variable 'no_such=1'; nothing was changed" in real["msg"]
     assert "\n" not in real["msg"]
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("check", "asked", "unchecked"), [(False, ["run"], None), (True, [], ["mysql"])])
+def test_a_service_of_a_new_image_is_asked_about_the_files_that_it_has(
+    tmp_path: Path, asked: list[str], unchecked: list[str] | None, *, check: bool
+) -> None:
+    """What an old version took, a new one may refuse."""
+    run(config_tree.main, args(tmp_path), Host())
+    call = args(tmp_path)
+    call["files"] = [call["files"][0], {**call["files"][0], "path": "compose.yaml", "service": "stack"}]
+    same, other = Host(), Host(image=OTHER, reference="mysql:8.4")
+    run(config_tree.main, call, same, check=True)
+    result = run(config_tree.main, call, other, check=check)
+    assert result["changed_services"] == ["stack"]
+    assert (same.asked, other.asked, result.get("unchecked")) == ([], asked, unchecked)
 
 
 def test_where_nothing_is_there_no_image_is_pulled_to_ask(tmp_path: Path) -> None:

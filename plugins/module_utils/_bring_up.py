@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,17 +38,11 @@ WISH: dict[str, Any] = {
     "timeout": {"type": "int", "default": 180},
     "ahead": {"type": "dict", "options": LATER},
 }
-# As WISH, for a call that makes the image meanwhile: there what comes later can be asked about its files at no cost.
+# As WISH, for a call that makes the image meanwhile: there what is new can be asked about its files at no cost.
 BESIDE: dict[str, Any] = {
     "project": {"type": "str", "required": True},
     **WISH,
-    "ahead": {
-        "type": "dict",
-        "options": {
-            **LATER,
-            "prove": {"type": "list", "elements": "dict", "options": _validate.OPTIONS, "default": []},
-        },
-    },
+    "prove": {"type": "list", "elements": "dict", "options": _validate.OPTIONS, "default": []},
 }
 # What these begin with is used by nobody.
 NEW = frozenset({"create", "start", "none"})
@@ -162,20 +157,28 @@ class BringUp:
         return self.decision
 
     def prove_ahead(self) -> None:
-        """Have what a later call makes anew say whether it accepts its files, which pulls its image, too; not in a dry run."""
-        new = {step.service for step in self.ahead if step.action in PROVEN}
-        for params in (self.wish["ahead"] or {}).get("prove", []) if new and not self.check else []:
-            check = _validate.Check.from_params(params)
-            if check.service in new:
-                answer = _validate.ask_image(self._run, check, self.engine.project_dir)
-                refusal = answer.refusal("nothing that serves was changed")
-                if refusal:
-                    raise _up.UpError(refusal)
+        """Have what a later call makes anew say whether it accepts its files, which pulls its image, too."""
+        self._prove([step.service for step in self.ahead if step.action in PROVEN])
+
+    def _prove(self, services: Sequence[str]) -> None:
+        """Ask services at the same time; not in a dry run, since it takes containers."""
+        wanted = [item for item in self.wish.get("prove", []) if item["service"] in services]
+        if self.check or not wanted:
+            return
+        checks = [_validate.Check.from_params(item) for item in wanted]
+        with ThreadPoolExecutor(len(checks)) as pool:
+            root = self.engine.project_dir
+            answers = list(pool.map(lambda check: _validate.ask_image(self._run, check, root), checks))
+        refusals = [text for text in (answer.refusal("nothing that serves was changed") for answer in answers) if text]
+        if refusals:
+            raise _up.UpError("; ".join(refusals))
 
     def act(self) -> None:
         """Do what was decided, and wait until the services are healthy; nothing in a dry run, or where all is well."""
         if self.check or self.settled:
             return
+        # A MySQL that first starts with an option that it does not know leaves a data directory that none can use any more.
+        self._prove([step.service for step in self.decision.steps if step.action == "create"])
         self.engine.carry_out(self.decision.steps)
         _wait.for_services(self.engine, self.wish["services"], self.wish["timeout"], fresh=self.decision.active)
         for item in self.wish["reload"]:

@@ -166,7 +166,8 @@ EDGE = {
     "timeout": 5,
     "definitions": {"mysql": "2", "nginx": "3"},
     "images": {"mysql": "mysql:1", "nginx": "nginx:1"},
-    "ahead": {"services": ["nginx"], "prove": [PROVE]},
+    "ahead": {"services": ["nginx"]},
+    "prove": [PROVE],
 }
 
 
@@ -187,7 +188,23 @@ def test_an_edge_that_accepts_its_files_or_stays_as_it_is_holds_nothing_up(tmp_p
     host = Host()
     host.on("run", reply=(0, "", ""))
     assert call(tmp_path, host, beside=EDGE)["built"] is True
-    unasked = {**EDGE, "ahead": {"services": ["mysql"], "prove": [PROVE]}}
+    unasked = {**EDGE, "ahead": {"services": ["mysql"]}}
     host = Host("2")
     assert "failed" not in call(tmp_path, host, beside=unasked)
     assert not [item for item in host.calls if "run" in item.argv]
+
+
+@pytest.mark.parametrize(
+    ("there", "asked"), [("", True), ("1", False), ("2", False)], ids=["new", "changed", "as it was"]
+)
+def test_a_database_is_asked_before_its_first_start(tmp_path: Path, there: str, *, asked: bool) -> None:
+    """One that begins with an option that it does not know leaves a data directory that is of no use; later ones were asked."""
+    host = Host(there)
+    host.on("run", reply=(1, "", "0 [ERROR] [MY-000067] [Server] unknown variable 'a=1'.\n"))
+    prove = [{"service": "mysql", "image": "mysql:1", "command": ["mysqld"]}]
+    result = call(tmp_path, host, beside={**EDGE, "ahead": {"services": []}, "prove": prove})
+    assert result.get("failed", False) is asked
+    assert [item.argv[1] for item in host.calls if "run" in item.argv] == (["run"] if asked else [])
+    if asked:
+        assert "the new configuration of mysql was refused: mysqld says: unknown variable 'a=1'" in result["msg"]
+        assert "up" not in host.order

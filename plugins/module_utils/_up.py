@@ -264,11 +264,8 @@ class Engine:
             self.call(["docker", "stop", *ids])
             self.call(["docker", "rm", *ids])
 
-    def logs(self, container: _compose.Container) -> str:
-        """Return what matters of a container's last log lines, both streams."""
-        return _logs.excerpt(self._log(container))
-
     def _log(self, container: _compose.Container) -> str:
+        # Both streams: servers write to either.
         _, out, err = self._run(_compose.logs_cmd(container.id, _logs.SEARCHED_LINES))
         return out + err
 

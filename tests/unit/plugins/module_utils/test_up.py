@@ -158,7 +158,7 @@ def test_the_log_is_searched_for_the_cause() -> None:
         return 0, "", cause + "later\n" * 60
 
     (item,) = _compose.parse_containers(json.dumps([container()]))
-    assert "KeyError: 'PAYMENT_KEY'" in _up.Engine(run, "/opt/shop", [], "shop").logs(item)
+    assert "KeyError: 'PAYMENT_KEY'" in _up.Engine(run, "/opt/shop", [], "shop").report(item, "failed")
     assert calls == [["docker", "logs", "--tail", "200", "web-1"]]
 
 

@@ -148,7 +148,7 @@ ROWS = (
     Row("edited daemon.json", ("docker_engine",), "site", host="echo '{}' > /etc/docker/daemon.json"),
     Row("engine not enabled", ("docker_engine",), "site", host="systemctl disable docker docker.socket"),
     Row("deploy without an engine", (), host=ASLEEP, refused=True),
-    Row("stopped engine", ("docker_engine",), "site"),
+    Row("stopped engine", ("docker_engine",), "site", host=ASLEEP),
     Row("stopped engine, changed configuration", ("nginx",), "site", ASLEEP, {"nginx_api_burst": 22}),
     Row("stopped engine, stopped worker", ("release_switch",), "site", host=f"{of('worker', 'stop')} && {ASLEEP}"),
     Row("no live-restore", ("docker_engine",), "site", variables={"docker_engine_live_restore": False}),
@@ -157,7 +157,7 @@ ROWS = (
     ),
     Row("live-restore again", ("docker_engine",), "site", variables={"docker_engine_live_restore": True}),
     Row("deploy without Compose", (), host=NO_COMPOSE, refused=True),
-    Row("no Compose", ("docker_engine",), "site"),
+    Row("no Compose", ("docker_engine",), "site", host=NO_COMPOSE),
     Row("no Compose, changed configuration", ("nginx",), "site", NO_COMPOSE, {"nginx_api_burst": 23}),
     # The other verbs.
     Row(

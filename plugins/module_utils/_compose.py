@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Callable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -70,9 +70,9 @@ def scale_cmd(project_dir: str, files: Sequence[str], scales: Mapping[str, int])
     return compose_cmd(project_dir, files, *args, *sorted(scales))
 
 
-def logs_cmd(container: str, lines: int) -> list[str]:
-    """Return the argv that prints the last lines of a container's log."""
-    return ["docker", "logs", "--tail", str(lines), container]
+def logs_cmd(container: str, lines: int, since: str = "") -> list[str]:
+    """Return the argv that prints the last lines of a container's log, or of what it wrote since a moment."""
+    return ["docker", "logs", *([f"--since={since}"] if since else []), "--tail", str(lines), container]
 
 
 @dataclass(frozen=True)
@@ -170,6 +170,21 @@ def parse_image_ids(text: str) -> dict[str, str]:
     for item in json.loads(text or "[]"):
         for tag in [*(item.get("RepoTags") or []), *(item.get("RepoDigests") or [])]:
             ids[tag] = item["Id"]
+    return ids
+
+
+def image_ids(run: Callable[[list[str]], tuple[int, str, str]], references: Sequence[str]) -> dict[str, str]:
+    """Map references to the ids of the images that are there.
+
+    One call for all; what it does not name by its tag (a digest, a registry that is written out) is asked for by itself.
+    """
+    _, out, _ = run(image_cmd(references)) if references else (0, "[]", "")
+    ids = parse_image_ids(out)
+    for reference in references:
+        if reference not in ids:
+            code, out, _ = run(image_cmd([reference]))
+            found = first_image_id(out) if code == 0 else ""
+            ids.update({reference: found} if found else {})
     return ids
 
 

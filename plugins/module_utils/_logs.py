@@ -22,18 +22,28 @@ LAST_LINES_ALONE = 25
 HEAD = "Traceback (most recent call last)"
 # Raised because something else went wrong before.
 CONSEQUENCES = ("gunicorn.errors.HaltServer",)
+# What Redis has always to say with the mark of a warning.
+_USUAL = "WARNING|oO0O|Redis version|Configuration loaded|Server initialized"
 # Where a server writes its complaint, the surest place first; what they print before and after is no answer.
 COMPLAINTS = (
     re.compile(r"\[ERROR\] \[MY-\d+\] (?:\[[^]]*\] )*(?P<said>.+)"),
     re.compile(r"\[emerg\] (?:\d+#\d+: )?(?P<said>.+)"),
     # Redis quotes the line, and says in the next what is wrong with it.
     re.compile(r"(?P<said>>>> '.+\n.+)"),
-    re.compile(r"^\d+:[A-Z] \d+ \w+ \d+ [\d:.]+ # (?!WARNING|oO0O|Redis version)(?P<said>.+)", re.MULTILINE),
+    re.compile(rf"^\d+:[A-Z] \d+ \w+ \d+ [\d:.]+ # (?!{_USUAL})(?P<said>.+)", re.MULTILINE),
     re.compile(r"^docker: (?P<said>.+)", re.MULTILINE),
 )
 REDIS_STAMP = re.compile(r"\n(?:\d+:[A-Z] \d+ \w+ \d+ [\d:.]+ # )?")
-# Directives of Redis whose line holds a password.
-PASSWORDS = re.compile(r"(?P<name>>>> '(?:requirepass|masterauth|primaryauth|user|\S*-pass)\b)[^\n;]*")
+HIDDEN = "********"
+# A word in quotes, which may hold quotes and, escaped, the end of a line. Only the name of a category is shown.
+_WORD = r"(?![+-]@\w+'{0})(?:[\s\S]*?(?='{0}(?!.*'{0}))|.*)"
+# Where Redis repeats a password: the line of a directive that holds one, and the word of it that is wrong.
+PASSWORDS = (
+    (re.compile(r"(>>> '[\"']?(?:\S*?pas\w*|\S*?auth|user)\b).*", re.IGNORECASE), rf"\g<1> {HIDDEN}'"),
+    (re.compile(r"(>>> '.*?\s[\"']?)>\S.*"), rf"\g<1>{HIDDEN}'"),
+    (re.compile(rf"(Error in (?:user declaration|applying operation) '){_WORD.format(': ')}"), rf"\g<1>{HIDDEN}"),
+    (re.compile(rf"(Error loading ACL rule '){_WORD.format(' for the user named ')}"), rf"\g<1>{HIDDEN}"),
+)
 COMPLAINT_LENGTH = 500
 
 
@@ -76,17 +86,25 @@ def _left_out(count: int) -> str:
     return f"  … {count} lines …"
 
 
+def masked(text: str) -> str:
+    """Return what a server said without the passwords that it repeats of its configuration."""
+    for pattern, shown in PASSWORDS:
+        text = pattern.sub(shown, text)
+    return text
+
+
 def cause(text: str) -> str:
     """Return what MySQL, Nginx, Redis or Docker has to say against what it was started with, in one line; empty where nothing.
 
     Not the first warning, and not what follows from it.
     """
-    found = next((match.group("said") for match in (pattern.search(text) for pattern in COMPLAINTS) if match), "")
-    said = PASSWORDS.sub(r"\g<name> ********'", REDIS_STAMP.sub("; ", found.strip()))
-    return said[:COMPLAINT_LENGTH].rstrip(" .")
+    # Masked while a line is still a line: joined with the next one, nobody knows where a password ends.
+    whole = masked(text)
+    found = next((match.group("said") for match in (pattern.search(whole) for pattern in COMPLAINTS) if match), "")
+    return REDIS_STAMP.sub("; ", found.strip())[:COMPLAINT_LENGTH].rstrip(" .")
 
 
 def complaint(text: str) -> str:
     """Return the cause, or what was said last."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [line.strip() for line in masked(text).splitlines() if line.strip()]
     return cause(text) or (lines[-1][:COMPLAINT_LENGTH].rstrip(" .") if lines else "nothing")

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable
 
@@ -131,6 +132,17 @@ def failed(container: _compose.Container, restarts_before: int) -> bool:
     return container.health == "unhealthy"
 
 
+def began(started: str) -> str:
+    """Return a moment just before a container's start, as `docker logs` reads it; empty where it was never started.
+
+    The engine notes the start when the program is at work already, and some are done with it in milliseconds.
+    """
+    if not started or started.startswith("0001-"):
+        return ""
+    moment = datetime.strptime(started[:19], "%Y-%m-%dT%H:%M:%S").replace(tzinfo=timezone.utc)
+    return (moment - timedelta(seconds=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def until(done: Callable[[], bool], problem: str) -> None:
     """Wait for the edge to load what it was given."""
     deadline = time.monotonic() + RELOAD_SECONDS
@@ -212,18 +224,8 @@ class Engine:
         return Snapshot(services, self.image_ids(references), self.containers())
 
     def image_ids(self, references: Sequence[str]) -> dict[str, str]:
-        """Map references to the ids of the images that are there.
-
-        One call for all; what it does not name by its tag (a digest, a registry that is written out) is asked for by itself.
-        """
-        _, out, _ = self._run(_compose.image_cmd(references)) if references else (0, "[]", "")
-        ids = _compose.parse_image_ids(out)
-        for reference in references:
-            if reference not in ids:
-                code, out, _ = self._run(_compose.image_cmd([reference]))
-                found = _compose.first_image_id(out) if code == 0 else ""
-                ids.update({reference: found} if found else {})
-        return ids
+        """Map references to the ids of the images that are there."""
+        return _compose.image_ids(self._run, references)
 
     def up(self, services: Sequence[str]) -> None:
         """Create, recreate or start services; dependencies are not touched."""
@@ -264,10 +266,17 @@ class Engine:
             self.call(["docker", "stop", *ids])
             self.call(["docker", "rm", *ids])
 
-    def _log(self, container: _compose.Container) -> str:
+    def _log(self, container: _compose.Container, since: str = "") -> str:
         # Both streams: servers write to either.
-        _, out, err = self._run(_compose.logs_cmd(container.id, _logs.SEARCHED_LINES))
-        return out + err
+        _, out, err = self._run(_compose.logs_cmd(container.id, _logs.SEARCHED_LINES, since))
+        return _logs.masked(out + err)
+
+    def _cause(self, container: _compose.Container, log: str) -> str:
+        """Return what a server says against its last start: what it said before that may long have been put right."""
+        since = began(container.started)
+        said = _logs.cause(self._log(container, since) if since else log)
+        # One that has just been started again has not come to it yet, and is going to say what it said the last time.
+        return said or (_logs.cause(log) if container.restarts else "")
 
     def reload(
         self, container: _compose.Container, test: Sequence[str], command: Sequence[str], loaded: Callable[[], bool]
@@ -282,9 +291,10 @@ class Engine:
         """Say what is wrong with a container, with the last lines that it logged."""
         log = self._log(container)
         text = f"service {container.service} {what} ({describe(container)})"
-        if _logs.cause(log):
+        cause = self._cause(container, log)
+        if cause:
             # A server that is started again and again repeats its warnings, and its last lines are theirs.
-            text += f": it says: {_logs.cause(log)}"
+            text += f": it says: {cause}"
         if container.health_log:
             text += f"; its healthcheck said: {container.health_log}"
         return f"{text}; its last log lines:\n{_logs.excerpt(log)}"

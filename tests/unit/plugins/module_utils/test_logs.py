@@ -94,10 +94,61 @@ def test_of_all_that_a_program_says_its_complaint_is_shown(line: str) -> None:
     assert _logs.complaint(SAID[line]) == line
 
 
-@pytest.mark.parametrize("directive", ["requirepass", "masterauth", "user", "tls-key-file-pass"])
+@pytest.mark.parametrize(
+    "directive", ["requirepass", "masterauth", "user", "tls-key-file-pass", "USER", '"RequirePass"', "requirepas"]
+)
 def test_a_line_with_a_password_is_not_repeated(directive: str) -> None:
     said = _logs.complaint(f">>> '{directive} bob >sesame'\nwrong number of arguments\n")
+    directive = directive.removesuffix('"')
     assert said == f">>> '{directive} ********'; wrong number of arguments"
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        (
+            ">>> 'user bob on >sesame ~* bogus'\nError in user declaration '>sesame': Syntax error\n",
+            ">>> 'user ********'; Error in user declaration '********': Syntax error",
+        ),
+        (
+            ">>> 'requirepass \"se;sesame'\nUnbalanced quotes in configuration line\n",
+            ">>> 'requirepass ********'; Unbalanced quotes in configuration line",
+        ),
+        (
+            ">>> 'USER bob on >sesame'\nError in user declaration 'bob': Duplicate user found. A user can only be ...\n",
+            ">>> 'USER ********'; Error in user declaration '********': Duplicate user found. A user can only be",
+        ),
+        # A word that goes on behind a line's end, and holds what looks like its own end.
+        (
+            (
+                ">>> 'user bob on \">ses\\nsesame': sesame\" ~* bogus'\n"
+                "Error in user declaration '>ses\nsesame': sesame': Syntax error\n"
+            ),
+            ">>> 'user ********'; Error in user declaration '********': Syntax error",
+        ),
+        (
+            (
+                "1:M 26 Nov 2026 14:39:47.671 # >>> 'usr bob on >sesame ~*'\n"
+                "1:M 26 Nov 2026 14:39:47.671 # Module Configuration detected without loadmodule directive: aborting\n"
+            ),
+            ">>> 'usr bob on ********'; Module Configuration detected without loadmodule directive: aborting",
+        ),
+        (
+            "1:M 26 Nov 2026 13:07:39.564 # Error loading ACL rule '>sesame' for the user named 'bob': Syntax error\n",
+            "Error loading ACL rule '********' for the user named 'bob': Syntax error",
+        ),
+    ],
+    ids=["word", "semicolon", "capitals", "lines", "misspelt", "rule"],
+)
+def test_no_password_of_redis_is_repeated_wherever_it_stands(said: str, shown: str) -> None:
+    """What Redis 8 really says."""
+    assert _logs.complaint(said) == shown
+    assert "sesame" not in _logs.excerpt(_logs.masked(said))
+
+
+@pytest.mark.parametrize("line", ["Server initialized", "Configuration loaded"])
+def test_what_redis_always_says_is_no_complaint(line: str) -> None:
+    assert _logs.cause(f"1:M 26 Nov 2026 13:07:39.564 # {line}\n") == ""
 
 
 def test_what_an_app_logs_is_no_cause_of_a_server() -> None:

@@ -12,6 +12,7 @@ import importlib
 import json
 import re
 import secrets
+import signal
 import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,7 @@ IMPORTS = re.compile(r"^from (?:__future__|ansible_collections\.\S+) import .*\n
 # What `timeout` exits with. It exits as KILLED where it had to kill, and so does a container that ran out of memory.
 TIMED_OUT = 124
 KILLED = 137
+TERMINATED = 143
 KILL_AFTER = 10
 # Which stack a one-shot container works for. What it does is the second word of its name.
 LABEL = "barehost.django.oneshot"
@@ -235,6 +237,11 @@ def limited(argv: Sequence[str], seconds: int, binary: str) -> list[str]:
     return [binary, f"--kill-after={KILL_AFTER}", str(seconds), *argv]
 
 
+def as_a_shell_says(code: int) -> int:
+    """Return what a limited command ended with: `timeout` that has to kill kills itself, too, and is then a signal to us."""
+    return KILLED if code == -signal.SIGKILL else code
+
+
 def run_program(  # noqa: PLR0913 - one keyword for each way in which the runs differ
     module: AnsibleModule,
     argv: Sequence[str],
@@ -250,6 +257,7 @@ def run_program(  # noqa: PLR0913 - one keyword for each way in which the runs d
     timeout = module.get_bin_path("timeout", required=True)
     start = time.monotonic()
     code, out, err = module.run_command(limited(argv, seconds, timeout), data=text, check_rc=False)
+    code = as_a_shell_says(code)
     late = code == TIMED_OUT or (code == KILLED and time.monotonic() - start >= seconds)
     answer = parse_answer(mark, code, out, err, timed_out=late)
     if answer.timed_out and container:

@@ -135,6 +135,7 @@ def runner(module: AnsibleModule) -> _git.Runner:
             make_room(module)
         limited = _oneshot.limited(argv, limit.rest(), timeout)
         code, out, err = module.run_command(limited, environ_update=dict(env), data=data)
+        code = _oneshot.as_a_shell_says(code)
         if code in (_oneshot.TIMED_OUT, _oneshot.KILLED) and limit.over():
             raise limit.late(argv, err or out)
         return code, out, err

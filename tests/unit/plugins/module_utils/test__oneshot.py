@@ -12,6 +12,7 @@ import sys
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unittest import mock
 
 import pytest
 from ansible_collections.barehost.django.plugins.module_utils import (
@@ -277,3 +278,24 @@ def test_an_answer_of_two_parts_is_taken_apart() -> None:
     assert (files.code, files.timed_out, files.events) == (1, True, events[2:])
     whole, nothing = _oneshot.Answer(1, events[:1]).split("collecting")
     assert (whole.code, whole.events, nothing.events) == (1, events[:1], [])
+
+
+def test_what_does_not_end_when_it_is_told_to_is_late_and_its_container_removed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With the real `timeout`, which is killed by its own signal."""
+    monkeypatch.setattr(_oneshot, "KILL_AFTER", 0.1)
+    removed: list[list[str]] = []
+
+    def run_command(argv: list[str], **_options: object) -> tuple[int, str, str]:
+        if argv[0] == "docker":
+            removed.append(argv)
+            return 0, "", ""
+        done = subprocess.run(argv, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+        return done.returncode, done.stdout, done.stderr
+
+    module = mock.Mock(run_command=run_command, get_bin_path=lambda name, **_options: name)
+    argv = ["sh", "-c", "trap '' TERM; sleep 9"]
+    answer = _oneshot.run_program(module, argv, _program_superuser, {}, seconds=1, container="barehost-x-1")
+    assert (answer.code, answer.timed_out) == (_oneshot.KILLED, True)
+    assert removed == [["docker", "rm", "--force", "barehost-x-1"]]

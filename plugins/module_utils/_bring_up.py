@@ -168,7 +168,7 @@ class BringUp:
         checks = [_validate.Check.from_params(item) for item in wanted]
         with ThreadPoolExecutor(len(checks)) as pool:
             root = self.engine.project_dir
-            answers = list(pool.map(lambda check: _validate.ask_image(self._run, check, root), checks))
+            answers = list(pool.map(lambda check: _validate.ask_image(self._run, check, root, root), checks))
         refusals = [text for text in (answer.refusal("nothing that serves was changed") for answer in answers) if text]
         if refusals:
             raise _up.UpError("; ".join(refusals))

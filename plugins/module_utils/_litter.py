@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from ansible_collections.barehost.django.plugins.module_utils import _dump, _lock, _release
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 WORK = ".work-"
 # What _files.replace and _release.point put beside a target.
@@ -37,6 +37,10 @@ KINDS = (
     (_dump.FOLDER, re.compile(rf"\.{_dump.BEFORE}\.[0-9a-f]{{8}}\.partial")),
     ("source/git/objects/pack", re.compile(r"tmp_(?:pack|idx|rev)_\w+")),
 )
+
+
+# Trees of configuration with their secrets, below the stack's directory or in the host's memory.
+STAGING = re.compile(rf"\.staging-(?P<pid>\d+)-{_RANDOM}")
 
 
 def held(root: Path) -> bool:
@@ -91,6 +95,28 @@ def clear(root: Path, context: str | None = None) -> list[str]:
     except OSError as error:
         problems.append(f"what killed runs left could not be looked for: {error}")
     return problems
+
+
+def clear_staging(places: Iterable[Path]) -> list[str]:
+    """Remove the trees of runs that are dead, which a dry run has no lock to tell by; return what could not be removed."""
+    problems: list[str] = []
+    for place in places:
+        with contextlib.suppress(FileNotFoundError):
+            for path in sorted(place.iterdir()):
+                match = STAGING.fullmatch(path.name)
+                if match and not Path("/proc", match["pid"]).exists():
+                    remove(path, problems)
+    return problems
+
+
+@contextlib.contextmanager
+def staging(place: str) -> Iterator[str]:
+    """Lend a folder for a tree that nobody else may read, whose name says whose it is."""
+    folder = tempfile.mkdtemp(prefix=f".staging-{os.getpid()}-", dir=place)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.contextmanager

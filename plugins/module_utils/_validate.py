@@ -38,8 +38,10 @@ KEYS: dict[str, type] = {"command": list, "mounts": dict, "user": str, "entrypoi
 # Every container has it, and it is memory.
 MEMORY = "/dev/shm"  # noqa: S108 - in a container, where only this program is
 SECONDS = 60
-# What the engine exits with where it could not run the program at all, and `timeout` where that did not end.
-NOT_ASKED = frozenset({125, 126, 127, _oneshot.TIMED_OUT, _oneshot.KILLED})
+# What the engine exits with where it could not run the program at all, or has no Compose.
+NOT_RUN = 125
+# The same of a shell, and of `timeout` where the program did not end: that of BusyBox passes on how it ended it.
+NOT_ASKED = frozenset({NOT_RUN, 126, 127, _oneshot.TIMED_OUT, _oneshot.KILLED, _oneshot.TERMINATED})
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,11 @@ class Check:
         """Read what OPTIONS describes."""
         lists = {key: tuple(params[key]) for key in ("command", "accepted")}
         return cls(**{**params, **lists})
+
+    @property
+    def whose(self) -> str:
+        """Name what is asked about: one service, or all of them together."""
+        return "the stack" if self.service == "*" else self.service
 
     @property
     def program(self) -> str:
@@ -105,11 +112,15 @@ def _user(check: Check) -> list[str]:
     return ["--user", check.user] if check.user else []
 
 
-def run_cmd(check: Check, root: str) -> list[str]:
-    """Return the argv of a container that is asked about the files below root and removed afterwards; it has no network."""
+def run_cmd(check: Check, root: str, name: str, stack: str) -> list[str]:
+    """Return the argv of a container that is asked about the files below root and removed afterwards; it has no network.
+
+    Its name and the label tell whose it is, where a killed run has left it.
+    """
     command = [word.replace("{scratch}", MEMORY) for word in check.command]
     volumes = [f"--volume={root}/{folder}:{target}:ro" for folder, target in sorted(check.mounts.items())]
-    argv = ["docker", "run", "--rm", "--network=none", *_user(check), *volumes]
+    known = ["--name", name, "--label", f"{_oneshot.LABEL}={stack}"]
+    argv = ["docker", "run", *known, "--rm", "--network=none", *_user(check), *volumes]
     if check.entrypoint:
         return [*argv, check.image, *command]
     return [*argv, f"--entrypoint={command[0]}", check.image, *command[1:]]
@@ -191,10 +202,10 @@ class Answer:
         """Say in a line why the files are not taken, and what became of them; empty where they are."""
         if self.accepted:
             return ""
-        if self.check.service == "*":
-            what, advice = "the stack", "see what its services are made from"
-        else:
-            what, advice = self.check.service, f"correct the variables of {self.check.service}"
+        what = self.check.whose
+        advice = (
+            "see what its services are made from" if self.check.service == "*" else f"correct the variables of {what}"
+        )
         said = _logs.complaint(self.said)
         if self.asked:
             return (
@@ -207,9 +218,18 @@ class Answer:
         )
 
 
-def ask_image(run: Runner, check: Check, root: str) -> Answer:
+def ask_image(run: Runner, check: Check, root: str, stack: str) -> Answer:
     """Ask in a new container of the service's image; one that is not there is pulled, which takes the time that it takes."""
-    code, out, err = run(run_cmd(check, root), None)
+    if run(_compose.image_cmd([check.image]), None)[0] != 0:
+        code, out, err = run(["docker", "pull", "--quiet", check.image], None)
+        if code != 0:
+            return Answer(check, NOT_RUN, out + err)
+    name = _oneshot.container_name("check")
+    code, out, err = run(_oneshot.limited(run_cmd(check, root, name, stack), SECONDS, "timeout"), None)
+    code = _oneshot.as_a_shell_says(code)
+    if code in (_oneshot.TIMED_OUT, _oneshot.KILLED):
+        # What does not end when it is told to goes on without its client.
+        run(["docker", "rm", "--force", name], None)
     return Answer(check, code, out + err)
 
 
@@ -252,33 +272,41 @@ class Asker:
         self.unchecked: list[str] = []
 
     def answers(
-        self, checks: Sequence[Check], changed: Collection[str], staging: str, dry: Mapping[str, str] | None
+        self, checks: Sequence[Check], changed: Collection[str], staging: str | None, dry: Mapping[str, str] | None
     ) -> Iterator[Answer]:
-        """Ask one after the other; dry is what a dry run has of the files: their paths and contents."""
+        """Ask one after the other; dry is what a dry run has of the files: their paths and contents.
+
+        Without a place where the files lie nothing on the host can be asked.
+        """
         for check in checks:
             if not check.image and check.service in {"*", *changed}:
-                yield ask_host(self.run, check, staging, self.root)
+                answer = ask_host(self.run, check, staging, self.root) if staging else None
+                yield from self._known(check, answer, dry=dry is not None)
         containers = self._containers() if any(check.image for check in checks) else None
         inside = [c for c in checks if c.image and (c.service in changed or other_image(c, containers or ()))]
         if dry is not None:
             yield from self._running(inside, containers or [], dry)
         elif containers != []:
             # Without any container there is nothing to protect, and no image to pull ahead of the others.
-            yield from (ask_image(self.run, check, staging) for check in inside)
+            yield from (ask_image(self.run, check, staging or self.root, self.root) for check in inside)
+
+    def _known(self, check: Check, answer: Answer | None, *, dry: bool) -> Iterator[Answer]:
+        """Pass on an answer; a dry run that has none goes on without."""
+        if answer is not None and (answer.asked or not dry):
+            yield answer
+        else:
+            self.unchecked.append(check.whose)
 
     def _running(
         self, checks: Sequence[Check], containers: Sequence[_compose.Container], files: Mapping[str, str]
     ) -> Iterator[Answer]:
         asked = [check.image for check in checks] if containers else []
-        _, out, _ = self.run(_compose.image_cmd(asked), None) if asked else (0, "[]", "")
-        image_ids = _compose.parse_image_ids(out)
+        references = sorted({_compose.normalize_reference(image) for image in asked})
+        image_ids = _compose.image_ids(lambda argv: self.run(argv, None), references)
         for check in checks:
             container = same_image(check, containers, image_ids)
             answer = ask_running(self.run, check, container, files) if container else None
-            if answer is not None and answer.asked:
-                yield answer
-            else:
-                self.unchecked.append(check.service)
+            yield from self._known(check, answer, dry=True)
 
     def _containers(self) -> list[_compose.Container] | None:
         """Return the containers of the project; None where nobody knows."""

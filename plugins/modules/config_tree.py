@@ -14,17 +14,19 @@ description:
   - Renders every template below the C(templates/) folder of the roles named in O(trees) on the controller; the path of a
     template below C(templates/), without C(.j2), is the path of the file below O(dest).
   - The whole tree travels in one module call. Every file is written beside its target and renamed over it.
-  - Nothing is put in place before every command in O(validate) has accepted the whole new tree in a staging directory.
+  - Where containers of O(project) are there, nothing is put in place before every command in O(validate) has accepted the whole
+    new tree in a staging directory. Where none is, only the commands on the host are run before; no image is pulled to ask a
+    service, since nothing serves that could break, and what it says is seen when it is started.
   - A service is asked in a container of its image, which is removed afterwards. In check mode none is made - there it is asked
-    in the container that runs, with a copy of the files in its memory. Where no container of O(project) is there nothing serves
-    that could break, and what it says is seen when it is started.
+    in the container that runs, with a copy of the files in its memory.
 extends_documentation_fragment:
   - barehost.django.lock
 attributes:
   check_mode:
     description:
       - Reports what would change and writes nothing on a disk. What the commands in O(validate) refuse is refused as in a real
-        run; a service that cannot be asked is in RV(unchecked), with a warning.
+        run; who cannot be asked is in RV(unchecked), with a warning. A command on the host is run only where C(/dev/shm) can be
+        written to.
     support: full
   diff_mode:
     description: Shows each file that changes; in a secret file each value is replaced by a number.
@@ -170,7 +172,9 @@ changed_services:
   elements: str
   returned: always
 unchecked:
-  description: Services that would have to be asked whether they accept their files, and could not be in this dry run.
+  description:
+    - Services that would have to be asked whether they accept their files, and could not be in this dry run; V(the stack) where
+      that is so of the command for all of them.
   type: list
   elements: str
   returned: in check mode
@@ -184,14 +188,13 @@ file_digests:
   returned: always
 """
 
+import contextlib
 import os
-import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.barehost.django.plugins.module_utils import _lock, _tree, _validate
+from ansible_collections.barehost.django.plugins.module_utils import _litter, _lock, _tree, _validate
 
 FILE_SPEC: dict[str, Any] = {
     "path": {"type": "str", "required": True},
@@ -228,28 +231,21 @@ def validate(module: AnsibleModule, specs: list[_tree.FileSpec], changed_service
     if not checks:
         return []
     if module.check_mode and module.get_bin_path("docker") is None:
-        return [check.service for check in checks if check.image and check.service in changed_services]
+        return [check.whose for check in checks if check.service in {"*", *changed_services}]
     asker = _validate.Asker(lambda argv, data: module.run_command(argv, data=data), module.params["project"], str(dest))
+    contents = {spec.path: spec.content for spec in specs} if module.check_mode else None
     # Below dest, and so 0750, root: a system-wide temporary directory is not the place for secrets. A dry run leaves the disk
     # alone.
-    place = memory(module.tmpdir) if module.check_mode else str(dest)
-    staging = Path(tempfile.mkdtemp(prefix=".staging-", dir=place))
-    try:
-        for spec in specs:
-            _tree.write(staging, spec)
-        contents = {spec.path: spec.content for spec in specs} if module.check_mode else None
-        for answer in asker.answers(checks, changed_services, str(staging), contents):
+    place = (_validate.MEMORY if os.access(_validate.MEMORY, os.W_OK) else "") if module.check_mode else str(dest)
+    with _litter.staging(place) if place else contextlib.nullcontext() as staging:
+        if staging:
+            for spec in specs:
+                _tree.write(Path(staging), spec)
+        for answer in asker.answers(checks, changed_services, staging, contents):
             refusal = answer.refusal("nothing was changed")
             if refusal:
                 module.fail_json(msg=refusal, service=answer.check.service)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
     return asker.unchecked
-
-
-def memory(otherwise: str) -> str:
-    """Return a folder that is no disk, where the host has one."""
-    return _validate.MEMORY if os.access(_validate.MEMORY, os.W_OK) else otherwise
 
 
 def install(specs: dict[str, _tree.FileSpec], changes: list[_tree.Change], dest: Path) -> None:
@@ -297,6 +293,8 @@ def converge(module: AnsibleModule, dest: Path) -> None:
     # Every result repeats the parameters; nobody needs the contents there.
     module.params["files"] = sorted(specs)
     hide_secrets(module, specs)
+    for text in _litter.clear_staging([Path(_validate.MEMORY), *([] if module.check_mode else [dest])]):
+        module.warn(text)
     found = {path: _tree.read(dest, path) for path in specs}
     changes = [c for c in (_tree.compare(spec, found[path]) for path, spec in specs.items()) if c is not None]
     # What is world-writable below it relies on this directory, and so its mode is looked at like any other. Where it is not there
@@ -322,7 +320,7 @@ def converge(module: AnsibleModule, dest: Path) -> None:
     if unchecked and module.check_mode:
         module.warn(
             f"This dry run could not ask {', '.join(unchecked)} whether the new configuration is accepted: that takes a running "
-            "container of the same image. The real run finds out."
+            "container of the same image, and Compose and memory to write to for the stack. The real run finds out."
         )
     module.exit_json(
         changed=bool(changes),

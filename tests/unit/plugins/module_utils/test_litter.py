@@ -121,6 +121,29 @@ def test_a_folder_to_work_in_is_the_stacks_under_the_lock(tmp_path: Path, token:
     assert there(tmp_path) == set()
 
 
+def test_a_staged_tree_outlives_its_run_no_longer_than_to_the_next_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with _litter.staging(str(tmp_path)) as folder:
+        lay(Path(folder), ["redis/redis.conf"])
+        assert Path(folder).stat().st_mode & 0o77 == 0
+        # As long as its run is alive it stays, whoever else begins.
+        assert _litter.clear_staging([tmp_path, tmp_path / "nowhere"]) == []
+        assert there(tmp_path) == {f"{Path(folder).name}/redis/redis.conf"}
+    assert there(tmp_path) == set()
+    # No process has a number as high as that.
+    own = os.getpid()
+    monkeypatch.setattr(os, "getpid", lambda: 2**30)
+    monkeypatch.setattr(_litter.shutil, "rmtree", lambda *_args, **_options: None)
+    with _litter.staging(str(tmp_path)) as folder:
+        lay(Path(folder), ["redis/redis.conf"])
+    monkeypatch.undo()
+    lay(tmp_path, [".staging-notes/x", f".staging-{own}-abcd_123/x"])
+    assert Path(folder).exists()
+    assert _litter.clear_staging([tmp_path]) == []
+    assert there(tmp_path) == {".staging-notes/x", f".staging-{own}-abcd_123/x"}
+
+
 def test_contexts_of_the_same_stack_that_were_sent_before(tmp_path: Path, token: str) -> None:
     stack, name = tmp_path / "stack", _litter.context_name("/opt/shop")
     assert name != _litter.context_name("/opt/app")

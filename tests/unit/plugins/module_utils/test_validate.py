@@ -34,14 +34,55 @@ SAID = "0 [ERROR] [MY-000067] [Server] unknown variable 'no_such_option=1'.\n0 [
 
 
 def test_a_real_run_asks_in_a_container_of_the_same_image_that_is_gone_afterwards() -> None:
-    assert _validate.run_cmd(MYSQL, "/opt/app/.staging-1") == [
-        *("docker", "run", "--rm", "--network=none", "--user", "mysql"),
+    assert _validate.run_cmd(MYSQL, "/opt/app/.staging-1", "barehost-check-1", "/opt/app") == [
+        *("docker", "run", "--name", "barehost-check-1", "--label", "barehost.django.oneshot=/opt/app"),
+        *("--rm", "--network=none", "--user", "mysql"),
         *("--volume=/opt/app/.staging-1/mysql/conf.d:/etc/mysql/conf.d:ro", "--entrypoint=mysqld", "mysql:9.7"),
         *("--defaults-file=/etc/mysql/conf.d/stack.cnf", "--datadir=/dev/shm"),
     ]
-    argv = _validate.run_cmd(REDIS, "/s")
+    argv = _validate.run_cmd(REDIS, "/s", "n", "/opt/app")
     assert argv[argv.index("redis:8") + 1 :] == list(REDIS.command)
     assert not [word for word in argv if word.startswith("--entrypoint")]
+
+
+@pytest.mark.parametrize(
+    ("code", "there", "removed"),
+    [(0, True, False), (1, False, False), (124, True, True), (137, False, True), (-9, True, True)],
+)
+def test_a_container_that_is_asked_has_its_time_and_an_image_that_is_pulled_before_as_much_as_it_takes(
+    code: int, *, there: bool, removed: bool
+) -> None:
+    calls: list[list[str]] = []
+
+    def run(argv: list[str], _data: str | None) -> tuple[int, str, str]:
+        calls.append(argv)
+        return (0 if there else 1) if "inspect" in argv else code if "run" in argv else 0, "", "said"
+
+    answer = _validate.ask_image(run, MYSQL, "/opt/app/.staging-1", "/opt/app")
+    assert (answer.code, answer.said) == (137 if code == -9 else code, "said")
+    assert [argv for argv in calls if "pull" in argv] == ([] if there else [["docker", "pull", "--quiet", "mysql:9.7"]])
+    (asked,) = (argv for argv in calls if "run" in argv)
+    name = asked[asked.index("--name") + 1]
+    assert name.startswith("barehost-check-")
+    assert asked == [
+        "timeout",
+        "--kill-after=10",
+        "60",
+        *_validate.run_cmd(MYSQL, "/opt/app/.staging-1", name, "/opt/app"),
+    ]
+    assert (calls[-1] == ["docker", "rm", "--force", name]) is removed
+
+
+def test_an_image_that_cannot_be_pulled_has_refused_nothing() -> None:
+    calls: list[list[str]] = []
+
+    def run(argv: list[str], _data: str | None) -> tuple[int, str, str]:
+        calls.append(argv)
+        return 1, "", "Error response from daemon: pull access denied for mysql\n"
+
+    refusal = _validate.ask_image(run, MYSQL, "/s", "/opt/app").refusal("nothing was changed")
+    assert "could not be checked with mysqld (exit code 125): Error response from daemon: pull access denied" in refusal
+    assert not [argv for argv in calls if "run" in argv]
 
 
 def test_a_dry_run_asks_in_the_container_that_runs_and_nothing_of_a_file_is_on_its_command_line() -> None:
@@ -98,7 +139,7 @@ def test_a_refusal_is_one_line_with_the_reason_and_what_to_do() -> None:
     assert Answer(MYSQL, 0, SAID).refusal("nothing was changed") == ""
 
 
-@pytest.mark.parametrize("code", [124, 125, 127, 137])
+@pytest.mark.parametrize("code", [124, 125, 127, 137, 143])
 def test_a_program_that_did_not_run_has_refused_nothing(code: int) -> None:
     answer = Answer(MYSQL, code, "docker: Error response from daemon: no such image.\n")
     assert not answer.asked

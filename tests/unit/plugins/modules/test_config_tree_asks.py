@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from ansible.module_utils import basic
+from ansible_collections.barehost.django.plugins.module_utils import _validate
 from ansible_collections.barehost.django.plugins.modules import config_tree
 from support.modules import Call, Engine, run
 
@@ -44,17 +45,18 @@ class Host(Engine):
         for verb in ("run", "exec"):
             self.on(verb, reply=(code, "", SAID if code else ""))
         self.staged = ""
+        self.composed = (0, "", "")
 
     def compose(self, call: Call) -> tuple[int, str, str]:
         """Note where the tree is staged that Compose looks at."""
         self.staged = call.argv[2]
         assert (Path(self.staged) / "mysql/conf.d/stack.cnf").read_text() == "[mysqld]\n"
-        return 0, "", ""
+        return self.composed
 
     @property
     def asked(self) -> list[str]:
         """Where MySQL was asked."""
-        return [call.argv[1] for call in self.calls if call.argv[1] in ("run", "exec")]
+        return [verb for call in self.calls for verb in ("run", "exec") if verb in call.argv]
 
 
 def args(dest: Path, **options: Any) -> dict[str, Any]:
@@ -147,8 +149,66 @@ def test_whom_a_dry_run_cannot_ask_it_names_and_does_not_refuse(
 def test_without_an_engine_a_dry_run_asks_nobody(tmp_path: Path) -> None:
     host = Host()
     host.missing = ("docker",)
-    assert run(config_tree.main, args(tmp_path), host, check=True)["unchecked"] == ["mysql"]
+    assert run(config_tree.main, args(tmp_path), host, check=True)["unchecked"] == ["mysql", "the stack"]
     assert host.calls == []
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_without_compose_a_dry_run_says_so_and_a_real_one_does_not_begin(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, check: bool
+) -> None:
+    warnings: list[str] = []
+    monkeypatch.setattr(basic.AnsibleModule, "warn", lambda _module, text: warnings.append(text))
+    host = Host()
+    host.composed = (125, "", "unknown flag: --project-directory\nSee 'docker --help'.\n")
+    result = run(config_tree.main, args(tmp_path), host, check=check)
+    if check:
+        assert (result["unchecked"], host.asked) == (["the stack"], ["exec"])
+        assert "could not ask the stack" in warnings[0]
+        assert "Compose" in warnings[0]
+    else:
+        assert "the new configuration of the stack could not be checked with docker (exit code 125)" in result["msg"]
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_what_compose_refuses_is_refused_by_a_dry_run(tmp_path: Path) -> None:
+    host = Host()
+    host.composed = (15, "", "services.web additional properties 'foo' not allowed\n")
+    message = run(config_tree.main, args(tmp_path), host, check=True)["msg"]
+    assert message.startswith("the new configuration of the stack was refused: docker says: services.web additional")
+
+
+def test_where_the_hosts_memory_cannot_be_written_to_no_secret_goes_to_a_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(config_tree.os, "access", lambda *_args: False)
+    host = Host()
+    result = run(config_tree.main, args(tmp_path), host, check=True)
+    assert (result["unchecked"], host.asked, host.staged) == (["the stack"], ["exec"], "")
+
+
+@pytest.mark.parametrize("reference", ["docker.io/library/mysql:9.7", "mysql:9.7@sha256:0", "mysql"])
+def test_a_container_is_of_the_same_image_however_that_is_named(tmp_path: Path, reference: str) -> None:
+    host = Host()
+    told = args(tmp_path)
+    told["validate"][0]["image"] = reference
+    result = run(config_tree.main, told, host, check=True)
+    assert (result["unchecked"], host.asked) == ([], ["exec"])
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_what_a_killed_run_has_staged_goes_with_the_next_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, check: bool
+) -> None:
+    """A dry run leaves the disk alone, whatever lies there."""
+    memory, dest = tmp_path / "shm", tmp_path / "shop"
+    monkeypatch.setattr(_validate, "MEMORY", str(memory))
+    left = [place / f".staging-{2**30}-abcd_123" for place in (memory, dest)]
+    for folder in left:
+        folder.mkdir(parents=True)
+        (folder / "password").write_text("sesame1")
+    run(config_tree.main, args(dest), Host(), check=check)
+    assert [folder.exists() for folder in left] == [False, check]
 
 
 @pytest.mark.parametrize("check", [True, False])

@@ -43,6 +43,7 @@ class Host(Engine):
             "image", "inspect", reply=lambda _call: (0, '[{"Id": "sha256:2"}]', "") if "built" in self.order else GONE
         )
         self.on("image", "ls", reply=(0, "", ""))
+        self.on("pull", reply=(0, "", ""))
         self.on("ps", reply=lambda _call: (0, "mysql-id" if self.there else "", ""))
         self.on("container", "inspect", reply=lambda _call: (0, json.dumps([self.container()]), ""))
 
@@ -204,7 +205,7 @@ def test_a_database_is_asked_before_its_first_start(tmp_path: Path, there: str, 
     prove = [{"service": "mysql", "image": "mysql:1", "command": ["mysqld"]}]
     result = call(tmp_path, host, beside={**EDGE, "ahead": {"services": []}, "prove": prove})
     assert result.get("failed", False) is asked
-    assert [item.argv[1] for item in host.calls if "run" in item.argv] == (["run"] if asked else [])
+    assert len([item for item in host.calls if "run" in item.argv]) == int(asked)
     if asked:
         assert "the new configuration of mysql was refused: mysqld says: unknown variable 'a=1'" in result["msg"]
         assert "up" not in host.order

@@ -12,10 +12,11 @@ import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from .cases import RELEASES_IN_A_ROW, Bench, in_a_row
 from .hosts import ROOT, VERSIONS
-from .table import page, plot, row_text, table
+from .table import page, plot, row_text, table, values
 
 RESULTS = VERSIONS / "results.json"
 PAGE = ROOT / "docs" / "performance.md"
@@ -30,23 +31,39 @@ def machine() -> str:
     return f"{os.cpu_count()} cores ({processor}), {memory:.0f} GB, {time.strftime('%Y-%m-%d')}"
 
 
+def measured(rounds: int) -> list[dict[str, Any]]:
+    """Measure so many rounds; return the samples, for none those of the last measurement here."""
+    if rounds:
+        bench = Bench()
+        bench.rounds(rounds)
+        return [asdict(sample) for sample in bench.samples]
+    kept = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+    return list(kept.get("samples", []))
+
+
 def main() -> int:
     """Run from the command line."""
     parser = argparse.ArgumentParser(prog="make bench", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=3, help="how often everything is measured (default: %(default)s)")
+    parser.add_argument(
+        "--rounds",
+        type=int,
+        default=3,
+        help="how often everything is measured, 0 keeps what was (default: %(default)s)",
+    )
     parser.add_argument(
         "--releases", type=int, default=RELEASES_IN_A_ROW, help="in a row, 0 for none (default: %(default)s)"
     )
     parser.add_argument("--write", action="store_true", help="write the figures into docs/performance.md")
     asked = parser.parse_args()
-    if asked.rounds < 1:
-        parser.error(f"--rounds is {asked.rounds}: at least one is needed for a figure")
+    if asked.rounds < 0:
+        parser.error(f"--rounds is {asked.rounds}: give a number from 0")
     VERSIONS.mkdir(parents=True, exist_ok=True)
-    bench = Bench()
-    bench.rounds(asked.rounds)
-    samples = [asdict(sample) for sample in bench.samples]
+    samples = measured(asked.rounds)
+    rounds = len(values(samples, "ours", "again"))
+    if not rounds:
+        parser.error(f"nothing was measured before that {RESULTS} could tell: leave --rounds out")
     RESULTS.write_text(json.dumps({"samples": samples}) + "\n", encoding="utf-8")
-    figures = [f"{machine()}. {asked.rounds} rounds.", "", table(samples)]
+    figures = [f"{machine()}. {rounds} rounds.", "", table(samples)]
     if asked.releases:
         row = in_a_row(asked.releases)
         RESULTS.write_text(json.dumps({"samples": samples, "row": row}) + "\n", encoding="utf-8")

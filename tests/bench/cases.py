@@ -8,6 +8,7 @@ import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from tests.load.process import Load
@@ -28,6 +29,8 @@ SILENT = ("keepalive", "idle", "slow", "upload", "ledger", "tasks", "page", "sta
 # The source has to have these before releases can go back and forth over one schema.
 BASE = ("additive", "data")
 RELEASES_IN_A_ROW = 10
+# Before each of them, to compare with.
+QUIET_SECONDS = 15.0
 # So many connections that are never without a request leave nothing of two cores idle.
 FULL_LOAD = ("--rate", "busy=1", "--connections", "busy=8")
 # Whose answers take as long as the server needs; those of the others take seconds by themselves.
@@ -161,36 +164,42 @@ def cores() -> tuple[int, int]:
 
 
 def in_a_row(number: int = RELEASES_IN_A_ROW) -> dict[str, Any]:
-    """Release one version after the other while all cores are busy, and compare with the time before, as busy."""
+    """Release one version after the other while all cores are busy, and compare with the time before each, as busy.
+
+    In turn, since what else the machine does changes from minute to minute.
+    """
     road = Ours(HOSTS[0])
     say(f"{number} releases in a row on {road.host.name}, all kinds of clients, all cores busy")
     road.host.prepare()
     road.begin()
     if not road.first(version("row0", *BASE)):
         raise SystemExit(road.output)
-    seconds = []
+    seconds, shares = [], []
+    spans: dict[str, list[tuple[float, float]]] = {"quiet": [], "releases": []}
     with Load(road.host.url, "localhost", *FULL_LOAD) as load:
-        time.sleep(AROUND_SECONDS)
-        quiet, clocks = [time.time()], cores()
-        time.sleep(60)
-        quiet.append(time.time())
-        busy = busy_share(clocks, cores())
         for index in range(number):
+            # What the release before has left ends first, be it a request that takes ten seconds.
+            time.sleep(AROUND_SECONDS)
             source = version(f"row{index + 1}", *BASE)
-            start = time.monotonic()
+            quiet, clocks = time.time(), cores()
+            time.sleep(QUIET_SECONDS)
+            start = time.time()
+            shares.append(busy_share(clocks, cores()))
             if not road.deploy(source):
                 raise SystemExit(road.output)
-            seconds.append(round(time.monotonic() - start, 2))
+            end = time.time()
+            spans["quiet"].append((quiet, start))
+            spans["releases"].append((start, end))
+            seconds.append(round(end - start, 2))
             say(f"  release {index + 1}: {seconds[-1]} s")
-        spans = {"quiet": quiet, "releases": [quiet[1], time.time()]}
     rows = {"all of them": TIMED, **{name: (name,) for name in TIMED if name not in ("idle", "tasks")}}
     return {
         "seconds": seconds,
         "sent": load.report["total"]["sent"],
         "failed": failures(load.report),
-        "busy": round(busy, 3),
+        "busy": round(median(shares), 3),
         **{
-            name: {row: window(load.report, clients, *span) for row, clients in rows.items()}
-            for name, span in spans.items()
+            name: {row: window(load.report, clients, found) for row, clients in rows.items()}
+            for name, found in spans.items()
         },
     }

@@ -68,7 +68,7 @@ def row_text(row: Mapping[str, Any]) -> str:
     ]
     count = len(row["seconds"])
     head = (
-        f"{count} releases in a row under every kind of client, {row['busy']:.0%} of all cores busy before the first: "
+        f"{count} releases in a row under every kind of client, {row['busy']:.0%} of all cores busy before each: "
         f"{row['failed']} of {row['sent']:,} requests failed; one release took {cell(row['seconds'])}."
     )
     return "\n".join([head, "", *lines])

@@ -201,11 +201,14 @@ def failures(report: Mapping[str, Any]) -> int:
     return sum(int(count) for count in (*total["errors"].values(), total["unsent"]))
 
 
-def window(report: Mapping[str, Any], clients: Iterable[str], start: float, end: float) -> dict[str, float]:
-    """Return the latencies of these clients' requests that were due between two times of the day, all of them together."""
-    base = report["started"]
+def window(report: Mapping[str, Any], clients: Iterable[str], spans: Iterable[tuple[float, float]]) -> dict[str, float]:
+    """Return the latencies of these clients' requests that were due in one of the spans of time, all of them together.
+
+    A span is from one time of the day to before another, both in seconds since 1970.
+    """
+    offsets = [(start - report["started"], end - report["started"]) for start, end in spans]
     points = (point for client in clients for point in report["clients"][client]["points"])
-    return latency(milliseconds for due, milliseconds in points if start <= base + due < end)
+    return latency(milliseconds for due, milliseconds in points if any(start <= due < end for start, end in offsets))
 
 
 def summary(report: Mapping[str, Any]) -> str:

@@ -254,8 +254,8 @@ def test_a_window_shows_the_stall_and_not_the_time_before() -> None:
     _, report = put(Stalling, {"keepalive": 40}, 1.2)
     first = min(due for due, late in report["clients"]["keepalive"]["points"] if late >= STALL * 1000)
     base = report["started"]
-    quiet = window(report, ["keepalive"], base, base + first)
-    loud = window(report, ["keepalive"], base + first, base + 10)
+    quiet = window(report, ["keepalive"], [(base, base + first)])
+    loud = window(report, ["keepalive"], [(base + first, base + 10)])
     assert quiet["count"] + loud["count"] == report["clients"]["keepalive"]["ok"]
     assert quiet["max"] < STALL * 1000 <= loud["max"]
 

@@ -9,7 +9,8 @@ themselves. What happens on the host is said by `Host`; the order, and what foll
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Callable
 
@@ -143,6 +144,7 @@ class Switch:
             except TROUBLE as error:
                 committed = State.COMMITTED in [done.target for done in TRANSITIONS[:number]]
                 failure = "" if committed else self._go_back()
+                self._leave_nothing_behind(committed=committed)
                 raise SwitchError(transition.name, str(error), committed=committed, return_failure=failure) from error
             self.seconds[transition.name] = round(self.host.now() - start, 2)
             self.state = transition.target
@@ -162,6 +164,13 @@ class Switch:
             except TROUBLE as error:
                 troubles[undo] = str(error)
         return "; ".join(f"{undo}: {trouble}" for undo, trouble in troubles.items())
+
+    def _leave_nothing_behind(self, *, committed: bool) -> None:
+        """Wait for what was begun: whoever goes back after the commit must find the old containers ended, and not ending."""
+        if committed:
+            with suppress(*TROUBLE):
+                self.host.stopped(self._leaving())
+        self.counted()
 
     def _call(self, name: str) -> Callable[[], None]:
         method: Callable[[], None] = getattr(self, name)
@@ -183,19 +192,21 @@ class Switch:
     def start(self) -> None:
         """Start what may run beside its old containers, and what only has to be started again: the first wave of it."""
         self.counted = self.host.tasks()
-        self.host.start([name for wave in self._waves()[:1] for work in wave for name in self._begins(work)])
-        self.host.restart([name for work in self.target.works for name in work.restart])
+        waves = self._waves()
+        later = [work for wave in waves[1:] for work in wave]
+        self._begin([work for wave in waves[:1] for work in wave], [w for w in self.target.works if w not in later])
 
     def health(self) -> None:
         """Wait until all of them are healthy, and answer where they have a way to be asked."""
         waves = self._waves()
         for number, wave in enumerate(waves):
             if number:
-                self.host.start([name for work in wave for name in self._begins(work)])
+                self._begin(wave, wave)
             self.host.wait([check for work in wave for check in self._checks(work)], self.timeouts.health)
         if len(waves) > 1:
-            # Those of the first wave have run on while the others were waited for.
-            self.host.wait([check for work in waves[0] for check in self._checks(work)], self.timeouts.health)
+            # Those of the first wave have run on while the others were waited for: their first seconds are over.
+            again = [replace(check, fresh=False) for work in waves[0] for check in self._checks(work)]
+            self.host.wait(again, self.timeouts.health)
         self.facts["tasks_before"] = self.counted()
 
     def static(self) -> None:
@@ -259,8 +270,7 @@ class Switch:
     def settle(self) -> None:
         """Keep the name alone, which is known by now: an address may be another container's after a restart.
 
-        The old ones stop meanwhile, which nobody waits for here: they have answered their last request. Where this fails they
-        are still there, to be started again by whoever goes back.
+        The old ones stop meanwhile, having answered their last request; whoever goes back after that starts them again.
         """
         self.host.stop([name for name in self._leaving() if name not in self._handed_over_old()])
         if self.routed:
@@ -269,11 +279,11 @@ class Switch:
     def retire(self) -> None:
         """Wait until the old containers have stopped gracefully, and remove them."""
         self.host.stopped(self._leaving())
-        counted = self.host.tasks()
+        self.counted = self.host.tasks()
         self.host.remove([name for work in self.target.works for name in [*work.old, *work.surplus]])
         # What dies once it has something to do has had some seconds by now.
         self.host.wait([Check(name, begun=True) for name in self._begun()], self.timeouts.health)
-        self.facts["tasks_after"] = counted()
+        self.facts["tasks_after"] = self.counted()
 
     # -- the ways back -------------------------------------------------------------------------------------------
 
@@ -326,7 +336,9 @@ class Switch:
         if not work.service.beside:
             self.host.stop(self._new(work))
             self.host.stopped(self._new(work))
-        self.host.stopped(work.old_running)
+        # One that did not end runs on, as it should.
+        with suppress(UpError):
+            self.host.stopped(work.old_running)
         self.host.start(ids)
         self.host.wait([Check(name) for name in ids], self.timeouts.health)
 
@@ -339,13 +351,14 @@ class Switch:
         processors from the requests, and two that load at once double the time that these wait.
         """
         works = [work for work in self.target.works if work.service.beside or not work.old]
-        if not any(work.old_running for work in self.target.works):
+        if not any(work.old_running or work.keep for work in self.target.works):
             return [works]
         waves = [[work for work in works if work.service.routed is routed] for routed in (True, False)]
         return [wave for wave in waves if wave]
 
-    def _begins(self, work: Work) -> list[str]:
-        return [*self.created.get(work.service.name, []), *work.start]
+    def _begin(self, starts: Sequence[Work], restarts: Sequence[Work]) -> None:
+        self.host.start([name for w in starts for name in [*self.created.get(w.service.name, []), *w.start]])
+        self.host.restart([name for work in restarts for name in work.restart])
 
     def _new(self, work: Work) -> list[str]:
         return [*work.keep, *work.start, *work.restart, *self.created.get(work.service.name, [])]

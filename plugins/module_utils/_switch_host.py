@@ -7,6 +7,7 @@ from __future__ import annotations
 import subprocess
 import time
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any, Callable
 
 from ansible_collections.barehost.django.plugins.module_utils import _compose, _edge, _release, _up, _wait
@@ -165,6 +166,7 @@ class SwitchHost:
             text=True,
         )
 
+        @cache
         def answer() -> dict[str, int]:
             out, _ = process.communicate()
             return counted(out) if process.returncode == 0 else {}

@@ -39,6 +39,8 @@ class FakeHost:
     trouble: type[Exception] = _up.UpError
     most_beats: int = 1
     before: frozenset[str] | None = None
+    # What ends as soon as somebody waits for it.
+    stopping: set[str] = field(default_factory=set)
 
     def _called(self, name: str, argument: object = None) -> None:
         self.calls.append((name, argument))
@@ -75,10 +77,14 @@ class FakeHost:
 
     def stop(self, ids: Sequence[str]) -> None:
         self._called("stop", list(ids))
-        self.running -= set(ids)
+        self.stopping |= set(ids)
 
     def stopped(self, ids: Sequence[str]) -> None:
+        self.running -= self.stopping & set(ids)
+        self.stopping -= set(ids)
         self._called("stopped", list(ids))
+        if set(ids) & self.running:
+            raise _up.UpError(f"{sorted(set(ids) & self.running)} did not stop")
 
     def remove(self, ids: Sequence[str]) -> None:
         self._called("remove", list(ids))

@@ -54,6 +54,14 @@ def test_the_first_wave_is_looked_at_once_more_after_the_last() -> None:
     assert looks == [["web-new-0"], ["worker-new-0"], ["web-new-0"]]
 
 
+def test_more_of_what_serves_comes_in_waves_too() -> None:
+    host = FakeHost(routed_to=NEW, links=("new", "old"))
+    more = [_rollover.Work(work.service, keep=work.old, create=1) for work in works(host) if work.service.beside]
+    switch(host, works=more, route_before=NEW).run()
+    started = [argument for name, argument in host.calls if name == "start" and argument]
+    assert started == [["web-new-0"], ["worker-new-0"]]
+
+
 def test_where_nothing_serves_all_start_at_once() -> None:
     host = FakeHost(running=set(), existing=set(), edge=False, routed_to=_edge.Route(), links=())
     switch(host, route_before=_edge.Route(), static_before=()).run()

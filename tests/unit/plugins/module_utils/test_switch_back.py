@@ -8,22 +8,25 @@ import pytest
 from ansible_collections.barehost.django.plugins.module_utils import _edge, _rollover, _switch, _up
 from support.switch import NEW, OLD, WORKER, FakeHost, cut_off, switch, works
 
+# The nth call of a kind, and the step that it belongs to.
 CALLS_BEFORE_COMMIT = [
-    ("create", 1), ("start", 1), ("start", 2), ("restart", 1), ("wait", 1), ("wait", 2), ("ready", 1),
-    ("set_static", 1), ("stop", 1), ("stop", 2), ("stopped", 1), ("set_route", 1), ("probe", 1), ("alive", 1),
-    ("commit", 1),
+    ("create", 1, "create"), ("start", 1, "start"), ("restart", 1, "start"), ("wait", 1, "health"), ("start", 2, "health"),
+    ("wait", 2, "health"), ("ready", 1, "health"), ("wait", 3, "health"), ("set_static", 1, "static"), ("stop", 1, "handover"),
+    ("stop", 2, "handover"), ("stopped", 1, "handover"), ("start", 3, "handover"), ("set_route", 1, "route"),
+    ("probe", 1, "probe"), ("alive", 1, "drain"), ("wait", 4, "prove"), ("commit", 1, "commit"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("trouble", [_up.UpError, OSError])
-@pytest.mark.parametrize("failure", CALLS_BEFORE_COMMIT, ids=lambda pair: f"{pair[0]}-{pair[1]}")
+@pytest.mark.parametrize("failure", CALLS_BEFORE_COMMIT, ids=lambda found: f"{found[0]}-{found[1]}")
 def test_whatever_fails_before_the_commit_leaves_the_host_as_it_was(
-    failure: tuple[str, int], trouble: type[Exception]
+    failure: tuple[str, int, str], trouble: type[Exception]
 ) -> None:
-    host = FakeHost(fails=dict([failure]), trouble=trouble)
+    call, number, step = failure
+    host = FakeHost(fails={call: number}, trouble=trouble)
     with pytest.raises(_switch.SwitchError, match="broke") as error:
         switch(host).run()
-    assert error.value.return_failure == ""
+    assert (error.value.step, error.value.return_failure) == (step, "")
     assert not error.value.committed
     assert not host.committed
     assert host.running == {"web-1", "worker-1", "beat-1"}
@@ -41,6 +44,29 @@ def test_trouble_with_tidying_up_is_said_and_nothing_is_taken_back(failure: tupl
     assert error.value.committed
     assert {"web-new-0", "worker-new-0", "beat-new-0"} <= host.running
     assert host.routed_to.alias == "web-new"
+
+
+def test_where_the_edge_does_not_load_the_name_alone_nothing_is_left_ending() -> None:
+    host = FakeHost(fails={"set_route": 2})
+    with pytest.raises(_switch.SwitchError) as error:
+        switch(host).run()
+    assert error.value.step == "settle"
+    # What is still ending when somebody goes back counts as running, is not started, and then is gone.
+    assert host.stopping == set()
+    assert host.existing >= {"web-1", "worker-1", "beat-1"}
+    assert not host.running & {"web-1", "worker-1", "beat-1"}
+
+
+def test_of_two_old_workers_the_one_that_had_ended_is_started_beside_the_other() -> None:
+    host = FakeHost(
+        running={"web-1", "worker-1", "beat-1"},
+        existing={"web-1", "worker-1", "worker-2", "beat-1"},
+        fails={"ready": 1},
+    )
+    with pytest.raises(_switch.SwitchError) as error:
+        switch(host).run()
+    assert error.value.return_failure == ""
+    assert host.running == {"web-1", "worker-1", "worker-2", "beat-1"}
 
 
 def test_candidates_stay_where_requests_could_not_be_sent_back() -> None:

@@ -206,9 +206,9 @@ def window(report: Mapping[str, Any], clients: Iterable[str], spans: Iterable[tu
 
     A span is from one time of the day to before another, both in seconds since 1970.
     """
-    offsets = [(start - report["started"], end - report["started"]) for start, end in spans]
-    points = (point for client in clients for point in report["clients"][client]["points"])
-    return latency(milliseconds for due, milliseconds in points if any(start <= due < end for start, end in offsets))
+    wanted = list(spans)
+    times = ((report["started"] + due, ms) for client in clients for due, ms in report["clients"][client]["points"])
+    return latency(ms for at, ms in times if any(start <= at < end for start, end in wanted))
 
 
 def summary(report: Mapping[str, Any]) -> str:

@@ -51,7 +51,7 @@ def test_what_ten_releases_do_to_the_clients() -> None:
     }
     text = table.row_text({"seconds": [9.0, 11.0, 10.0], "sent": 12000, "failed": 0, "busy": 0.953, **times})
     assert text.startswith(
-        "3 releases in a row under every kind of client, 95% of all cores busy before the first: 0 of 12,000 requests failed; "
+        "3 releases in a row under every kind of client, 95% of all cores busy before each: 0 of 12,000 requests failed; "
     )
     assert "; one release took 10.0 s" in text
     assert text.endswith("| page | 50 ms | 80 ms | 1.60 |")

@@ -197,7 +197,7 @@ def compare_directory(root: Path, path: str, mode: int, service: str) -> list[Ch
     if not stat.S_ISDIR(info.st_mode):
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(root / path))
     seen, owner = stat.S_IMODE(info.st_mode), os.geteuid()
-    if _owned(mode) and info.st_uid != owner:
+    if _owned(mode) and info.st_uid != owner and not _linked(root, path):
         return [Change(path, service, "directory", f"{seen:04o} owner={info.st_uid}", f"{mode:04o} owner={owner}")]
     return [Change(path, service, "directory", f"{seen:04o}", f"{mode:04o}")] if seen != mode else []
 
@@ -205,6 +205,12 @@ def compare_directory(root: Path, path: str, mode: int, service: str) -> list[Ch
 def _owned(mode: int) -> bool:
     """Whether it matters whose a directory is: what everybody may write into can be that of the app, or on a server."""
     return not mode & stat.S_IWOTH
+
+
+def _linked(root: Path, path: str) -> bool:
+    """Whether a directory lies behind a link, where it is somebody else's; where root lies is not asked."""
+    parts = [Path(path), *Path(path).parents][:-1] or [Path()]
+    return any((root / part).is_symlink() for part in parts)
 
 
 def compare_parents(root: Path, specs: Iterable[FileSpec], others: Iterable[str]) -> list[Change]:
@@ -219,9 +225,9 @@ def compare_parents(root: Path, specs: Iterable[FileSpec], others: Iterable[str]
 
 
 def make_directory(root: Path, path: str, mode: int) -> None:
-    """Make a directory, or give the one that is there its mode and its owner."""
+    """Make a directory, or give the one that is there its mode and, unless it lies behind a link, its owner."""
     make_parents(root, Path(path))
-    if _owned(mode):
+    if _owned(mode) and not _linked(root, path):
         os.chown(root / path, os.geteuid(), -1)
     (root / path).chmod(mode)
 

@@ -147,3 +147,32 @@ def test_directories_that_come_with_their_files_are_compared_once_they_are_there
     (tmp_path / "mysql/conf.d").rename(tmp_path / "elsewhere")
     (tmp_path / "mysql/conf.d").symlink_to(tmp_path / "elsewhere")
     assert _tree.compare_parents(tmp_path, specs, []) == []
+
+
+@pytest.mark.parametrize("path", ["static", "static/deep"])
+def test_behind_a_link_no_owner_is_looked_at_and_none_is_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    root = tmp_path / "root"
+    (tmp_path / "elsewhere" / "deep").mkdir(parents=True)
+    root.mkdir()
+    (root / "static").symlink_to(tmp_path / "elsewhere")
+    (root / path).chmod(0o755)
+    owner = os.geteuid()
+    monkeypatch.setattr(_tree.os, "geteuid", lambda: owner + 1)
+    assert _tree.compare_directory(root, path, 0o755, "nginx") == []
+    given: list[object] = []
+    monkeypatch.setattr(_tree.os, "chown", lambda *args: given.append(args))
+    _tree.make_directory(root, path, 0o755)
+    assert given == []
+
+
+def test_the_way_to_the_root_may_be_a_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "data" / "static").mkdir(parents=True)
+    (tmp_path / "data" / "static").chmod(0o755)
+    (tmp_path / "root").symlink_to(tmp_path / "data")
+    owner = os.geteuid()
+    monkeypatch.setattr(_tree.os, "geteuid", lambda: owner + 1)
+    (change,) = _tree.compare_directory(tmp_path / "root", "static", 0o755, "nginx")
+    assert change.after == f"0755 owner={owner + 1}"
+    assert _tree.compare_directory(tmp_path / "root", ".", (tmp_path / "data").stat().st_mode & 0o777, "stack") == []

@@ -74,7 +74,7 @@ def engine_info(module: AnsibleModule) -> dict[str, Any]:
         facts = json.loads(answer) if answer.startswith("{") else {}
         info["present"] = bool(facts.get("ServerVersion"))
         # One that is stopped is started in its installed version, and what it can decides what its services are made from.
-        info["version"] = facts.get("ServerVersion") or stopped_version(run(module, ["dockerd", "--version"]))
+        info["version"] = facts.get("ServerVersion") or installed_version(module)
         info["swarm"] = (facts.get("Swarm") or {}).get("LocalNodeState") == "active"
         # A unit that systemd does not know is not ours to enable.
         code, out, _ = module.run_command(["systemctl", "is-enabled", "docker.service"])
@@ -85,6 +85,12 @@ def engine_info(module: AnsibleModule) -> dict[str, Any]:
         )
     info["root_free_mb"] = _host.free_mb(info["root_dir"])
     return info
+
+
+def installed_version(module: AnsibleModule) -> str:
+    """Return the version of an engine that does not answer; empty where its program is in no path, as rootless or by snap."""
+    daemon = module.get_bin_path("dockerd")
+    return stopped_version(run(module, [daemon, "--version"])) if daemon else ""
 
 
 def stopped_version(answer: str) -> str:

@@ -150,7 +150,7 @@ def drop_settings(project_dir: str) -> None:
     # Without a record nobody knows which ones are needed.
     if SETTINGS not in record or not folder.is_dir():
         return
-    needed = {record.get(SETTINGS), (record.get("before") or {}).get(SETTINGS)}
+    needed = {record.get(SETTINGS), before_of(record).get(SETTINGS)}
     for path in folder.iterdir():
         if path.name not in needed:
             shutil.rmtree(path)
@@ -200,6 +200,22 @@ def read_record(path: Path) -> dict[str, Any] | None:
     return record if isinstance(record, dict) else None
 
 
+def account_of(user: Mapping[str, Any]) -> dict[str, str]:
+    """Return what a record says of a superuser that was found as it should be: neither a password nor the app's own fields."""
+    return {"username": str(user["username"]), "email": str(user["email"] or "")}
+
+
+def found_before(record: Mapping[str, Any], user: Mapping[str, Any]) -> bool:
+    """Whether the last run has found just this superuser as it should be, as far as the record can say it."""
+    return record.get("superuser") == account_of(user) and not user["fields"]
+
+
+def before_of(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a record says of what served before; nothing where that is damaged."""
+    before = record.get("before")
+    return before if isinstance(before, dict) else {}
+
+
 def serving_id(project_dir: str) -> str:
     """Return which release serves, empty where none does.
 
@@ -236,7 +252,7 @@ def records(project_dir: str) -> list[dict[str, Any]]:
     """Return the records of all releases on the host; one that cannot be read is left out."""
     folder = Path(project_dir) / RELEASES
     found = [read_record(path) for path in sorted(folder.glob("*.json")) if not path.is_symlink()]
-    return [record for record in found if record is not None and "id" in record]
+    return [record for record in found if record is not None and isinstance(record.get("id"), str)]
 
 
 def touched(project_dir: str, since: datetime) -> dict[str, str]:
@@ -248,8 +264,7 @@ def touched(project_dir: str, since: datetime) -> dict[str, str]:
     to = last if last and written[last] >= since.timestamp() else ""
     if not to or to != serving:
         return {"from": serving, "to": to}
-    before = (read_record(paths[to]) or {}).get("before") or {}
-    return {"from": str(before.get("id") or ""), "to": to}
+    return {"from": str(before_of(read_record(paths[to]) or {}).get("id") or ""), "to": to}
 
 
 @dataclass(frozen=True)

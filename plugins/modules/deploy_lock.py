@@ -241,7 +241,7 @@ def audit_dead(module: AnsibleModule, lock: _lock_state.Lock, end: str) -> None:
     try:
         known = _release.touched(module.params["project_dir"], datetime.fromisoformat(lock.started))
     # Neither a damaged record nor a lock without a time may keep anybody from the lock.
-    except (OSError, ValueError):
+    except (OSError, ValueError, TypeError, AttributeError):
         known = {}
     audit(module, lock, {"result": "failed", "message": f"the run ended without a result; {end}", **known})
 
@@ -271,10 +271,20 @@ def look(module: AnsibleModule, token: str) -> dict[str, Any]:
     root = module.params["project_dir"]
     try:
         return _look.look(module, root, module.params["look"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        _lock.release(root, token, dry=module.check_mode, failed=True)
+    except SystemExit:
+        # A command that cannot even be started ends the module where it is asked.
+        give_back(module, token)
+        raise
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        give_back(module, token)
         module.fail_json(msg=f"the host cannot be looked at, and nothing was done: {type(error).__name__}: {error}")
         raise
+
+
+def give_back(module: AnsibleModule, token: str) -> None:
+    """Give the lock back that this call has just taken; a dry run has taken none."""
+    if not module.check_mode:
+        _lock.release(module.params["project_dir"], token, failed=True)
 
 
 def serving(module: AnsibleModule) -> str:
@@ -306,8 +316,8 @@ def settings(module: AnsibleModule) -> list[str]:
             before = file_texts(root)
             _release.restore_files(root)
             return sorted(name for name, text in file_texts(root).items() if text != before[name])
-    # Also a file that is no text any more: the lock has to be given back all the same.
-    except (_lock_state.LockError, OSError, ValueError) as error:
+    # Also a file that is no text any more, or a damaged record: the lock has to be given back all the same.
+    except (_lock_state.LockError, OSError, ValueError, TypeError, AttributeError) as error:
         module.warn(f"the settings of the serving release were not {'kept' if good else 'put back'}: {error}")
         return []
 

@@ -100,3 +100,28 @@ def test_everything_that_is_wrong_with_a_host_is_said(more: dict[str, Any], expe
 )
 def test_the_version_of_an_engine_that_is_stopped_is_that_of_its_program(answer: str, version: str) -> None:
     assert _look.stopped_version(answer) == version
+
+
+class StoppedEngine:
+    """A host with an engine that does not answer, whose program is in some folder or in none."""
+
+    def __init__(self, *, daemon: str | None) -> None:
+        """Say where the program is."""
+        self.daemon = daemon
+
+    def get_bin_path(self, name: str) -> str | None:
+        """Find a program."""
+        return self.daemon if name == "dockerd" else f"/usr/bin/{name}"
+
+    def run_command(self, argv: list[str]) -> tuple[int, str, str]:
+        """Run one that is there; AnsibleModule ends with any other."""
+        if argv[0] == "dockerd":
+            raise SystemExit(1)
+        return (0, "Docker version 28.1.0, build 1", "") if argv[0] == self.daemon else (1, "", "")
+
+
+@pytest.mark.parametrize(("daemon", "version"), [("/usr/sbin/dockerd", "28.1.0"), (None, "")])
+def test_an_engine_is_asked_for_its_version_only_where_it_is(daemon: str | None, version: str) -> None:
+    module = StoppedEngine(daemon=daemon)
+    info = _look.engine_info(module)  # type: ignore[arg-type]
+    assert (info["present"], info["version"]) == (False, version)

@@ -257,3 +257,12 @@ def test_which_release_serves_is_said_and_taken_back(tmp_path: Path) -> None:
     assert (_release.read_link(current), override.read_text()) == ("abc.json", "first")
     _release.name_current(str(tmp_path), "", None)
     assert (current.is_symlink(), override.exists()) == (False, False)
+
+
+@pytest.mark.parametrize("record", [{"id": "abc", "before": "x"}, {"id": 5}, {"id": ["abc"]}])
+def test_a_damaged_record_says_nothing_of_a_run_that_died(tmp_path: Path, record: dict[str, object]) -> None:
+    (tmp_path / "releases").mkdir()
+    (tmp_path / "releases" / "abc.json").write_text(json.dumps(record))
+    _release.point(tmp_path / "releases" / "current", "abc.json")
+    known = _release.touched(str(tmp_path), START)
+    assert known == ({"from": "", "to": "abc"} if "before" in record else {"from": "abc", "to": ""})

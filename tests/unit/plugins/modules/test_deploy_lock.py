@@ -343,3 +343,58 @@ def test_a_host_that_cannot_be_looked_at_keeps_no_lock(stack: Stack, monkeypatch
     assert result["failed"]
     assert "cannot be looked at, and nothing was done: ValueError: no JSON" in result["msg"]
     assert not stack.file.exists()
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_a_look_that_ends_the_module_keeps_no_lock(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch, *, check: bool
+) -> None:
+    def look(module: AnsibleModule, *_args: Any) -> None:
+        # As run_command does with a program that is not there.
+        module.fail_json(msg="Error executing command.")
+
+    monkeypatch.setattr(deploy_lock._look, "look", look)
+    result = stack.call(look={"project": "shop"}, check=check)
+    assert (result["failed"], result["msg"]) == (True, "Error executing command.")
+    assert not stack.file.exists()
+
+
+def test_a_dry_run_that_cannot_look_says_why_and_touches_no_lock(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    def look(*_args: Any) -> dict[str, Any]:
+        raise AttributeError("'list' object has no attribute 'get'")
+
+    stack.call(state="free", token=stack.call()["token"], result=OK)
+    monkeypatch.setattr(deploy_lock._look, "look", look)
+    result = stack.call(look={"project": "shop"}, check=True)
+    assert "cannot be looked at, and nothing was done: AttributeError: 'list'" in result["msg"]
+
+
+DAMAGED = pytest.mark.parametrize("record", [{"id": "abc", "before": "x"}, {"id": 5}, {"id": ["abc"]}, {"id": "/"}])
+
+
+def damage(stack: Stack, record: dict[str, Any]) -> None:
+    """Let a release serve whose record somebody has spoilt."""
+    (stack.root / "releases").mkdir(exist_ok=True)
+    (stack.root / "releases" / "abc.json").write_text(json.dumps(record))
+    _release.point(stack.root / "releases" / "current", "abc.json")
+
+
+@DAMAGED
+def test_a_damaged_record_keeps_nobody_from_the_lock(stack: Stack, record: dict[str, Any]) -> None:
+    token = stack.call()["token"]
+    damage(stack, record)
+    taken = stack.call(dead=token, caller={**CALLER, "owner": "bob@ci-8"})
+    assert "failed" not in taken
+    assert stack.call(state="broken")["changed"] is True
+    assert [line["result"] for line in stack.lines()] == ["failed", "failed"]
+
+
+@DAMAGED
+@pytest.mark.parametrize("result", [OK, {"result": "failed"}])
+def test_a_damaged_record_keeps_nobody_from_giving_the_lock_back(
+    stack: Stack, record: dict[str, Any], result: dict[str, str]
+) -> None:
+    token = stack.call()["token"]
+    damage(stack, record)
+    assert "failed" not in stack.call(state="free", token=token, result={**result, "to": "abc"})
+    assert not stack.file.exists()

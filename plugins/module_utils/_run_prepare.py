@@ -123,7 +123,11 @@ def judge_unknown(module: AnsibleModule, unknown: list[str]) -> None:
 
 
 def keep(
-    module: AnsibleModule, path: Path, answer: dict[str, Any], planned: list[str], superuser: str | None = None
+    module: AnsibleModule,
+    path: Path,
+    answer: dict[str, Any],
+    planned: list[str],
+    superuser: dict[str, str] | None = None,
 ) -> None:
     """Keep what Django has said in the record of the release."""
     project_dir, release_id = module.params["project_dir"], module.params["release_id"]
@@ -154,6 +158,8 @@ def said(result: dict[str, Any]) -> str:
         parts.append(f"{_migrations.count(len(result['plan']))} to apply")
     else:
         parts.append("the schema is up to date")
+    if "unasked" in result:
+        parts.append(result["unasked"])
     return "; ".join(parts)
 
 
@@ -183,9 +189,13 @@ def by_record(module: AnsibleModule) -> dict[str, Any]:
         return {}
     user = module.params["superuser"]
     # The last run found this one as it should be, or there is none to be had.
-    settled = {"superuser_settled": record.get("superuser") == user["username"]} if user else {}
+    settled = _release.found_before(record, user) if user else False
+    unasked = (
+        f"superuser {user['username']} is as the last run found it, its password was not compared" if settled else ""
+    )
     return {
-        **settled,
+        **({"superuser_settled": settled} if user else {}),
+        **({"unasked": unasked} if unasked else {}),
         "plan": [],
         "kinds": _migrations.kinds([]),
         "heads": record.get("heads", {}),
@@ -232,10 +242,11 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     judge_unknown(module, result.get("unknown", []))
     answer = result.pop("answer", None)
     if answer is not None and not module.check_mode:
-        settled = module.params["superuser"]["username"] if result.get("superuser_settled") else None
+        settled = _release.account_of(module.params["superuser"]) if result.get("superuser_settled") else None
         keep(module, path, answer, [step["migration"] for step in result["plan"]], settled)
     message = said(result)
-    result.pop("unknown_because", None)
+    for name in ("unknown_because", "unasked"):
+        result.pop(name, None)
     static = result.get("static", {})
     if static.get("changed") and not static["files"] and not module.check_mode:
         module.warn("collectstatic put no file into its directory: does the app's storage send them elsewhere?")

@@ -155,8 +155,11 @@ def exit_unknown(module: AnsibleModule, reason: str) -> None:
     """End a check on a host that cannot be asked yet: the last run may have found this one as it should be."""
     username = module.params["username"]
     record = _release.current_record(module.params["project_dir"]) or {}
-    if record.get("superuser") == username:
-        msg = f"superuser {username} cannot be looked up yet: {reason}; the last deploy has found it as it should be"
+    if _release.found_before(record, module.params):
+        msg = (
+            f"superuser {username} cannot be looked up yet: {reason}; the last deploy has found it as it should be, and its "
+            "password was not compared"
+        )
         module.exit_json(changed=False, msg=msg, created=False, changes=[], username=username)
     module.exit_json(
         changed=True,

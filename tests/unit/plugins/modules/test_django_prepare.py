@@ -359,9 +359,20 @@ def test_a_release_that_serves_and_does_not_run_is_known_by_its_record(
     assert (result["plan_known"], result.get("plan")) == (known, [] if known else None)
 
 
-@pytest.mark.parametrize("name", ["boss", "other"])
-def test_a_superuser_that_the_last_run_found_as_it_should_be_is_not_announced(tmp_path: Path, name: str) -> None:
-    """Where nobody can be asked; in a real run its name is written down."""
+@pytest.mark.parametrize(
+    ("wanted", "settled"),
+    [
+        ({"username": "boss", "email": "b@example.com"}, True),
+        ({"username": "boss", "email": "other@example.com"}, False),
+        ({"username": "boss"}, False),
+        ({"username": "other", "email": "b@example.com"}, False),
+        ({"username": "boss", "email": "b@example.com", "fields": {"phone": "1"}}, False),
+    ],
+)
+def test_a_superuser_that_the_last_run_found_as_it_should_be_is_not_announced(
+    tmp_path: Path, wanted: dict[str, object], *, settled: bool
+) -> None:
+    """Where nobody can be asked; in a real run its name and its address are written down."""
     (tmp_path / "static" / "rel1").mkdir(parents=True)
     (tmp_path / "releases").mkdir()
     (tmp_path / "releases" / "rel1.json").write_text(json.dumps({"id": "rel1"}))
@@ -369,8 +380,11 @@ def test_a_superuser_that_the_last_run_found_as_it_should_be_is_not_announced(tm
     code, out, err = recorded("migrate_nothing")
     event = json.dumps({"event": "superuser", "settled": True})
     engine = Engine().on("run", reply=(code, f"{out}\nbarehost-recorded:{event}\n", err))
-    asked = {**args(tmp_path), "superuser": {"username": "boss"}, "superuser_password": "not-for-production"}
+    asked = {**args(tmp_path), "superuser_password": "not-for-production"}
+    asked["superuser"] = {"username": "boss", "email": "b@example.com"}
     assert run(django_prepare.main, asked, engine)["superuser_settled"] is True
     engine = Engine().on("ps", _serving.FORMAT, reply=(0, "", ""))
-    result = run(django_prepare.main, {**asked, "superuser": {"username": name}}, engine, check=True)
-    assert result["superuser_settled"] is (name == "boss")
+    result = run(django_prepare.main, {**asked, "superuser": wanted}, engine, check=True)
+    assert result["superuser_settled"] is settled
+    said = "superuser boss is as the last run found it, its password was not compared"
+    assert (said in result["msg"], "unasked" in result) == (settled, False)

@@ -95,9 +95,19 @@ def test_check_on_a_host_that_cannot_be_asked(engine: Engine, reason: str) -> No
     assert result["msg"] == f"superuser admin cannot be looked up yet: {reason}"
 
 
-@pytest.mark.parametrize(("known", "changed"), [("admin", False), ("other", True), (None, True)])
+@pytest.mark.parametrize(
+    ("known", "changed"),
+    [
+        ({"username": "admin", "email": "admin@example.org"}, False),
+        ({"username": "admin", "email": "other@example.com"}, True),
+        ({"username": "other", "email": "admin@example.org"}, True),
+        # What a release before this one has written.
+        ("admin", True),
+        (None, True),
+    ],
+)
 def test_one_that_the_last_deploy_has_found_is_not_announced(
-    tmp_path: Path, known: str | None, *, changed: bool
+    tmp_path: Path, known: dict[str, str] | str | None, *, changed: bool
 ) -> None:
     (tmp_path / "releases").mkdir()
     (tmp_path / "releases" / "rel1.json").write_text(json.dumps({"id": "rel1", "superuser": known}))
@@ -105,6 +115,16 @@ def test_one_that_the_last_deploy_has_found_is_not_announced(
     engine = Engine().on("ps", reply=(0, "", ""))
     result = run(django_superuser.main, {**ARGS, "project_dir": str(tmp_path)}, engine, check=True)
     assert (result["changed"], result["created"], "username" in result) == (changed, changed, True)
+    assert ("its password was not compared" in result["msg"]) is not changed
+
+
+def test_what_the_record_does_not_say_is_not_taken_for_granted(tmp_path: Path) -> None:
+    (tmp_path / "releases").mkdir()
+    known = {"username": "admin", "email": "admin@example.org"}
+    (tmp_path / "releases" / "rel1.json").write_text(json.dumps({"id": "rel1", "superuser": known}))
+    (tmp_path / "releases" / "current").symlink_to("rel1.json")
+    asked = {**ARGS, "project_dir": str(tmp_path), "fields": {"phone": "1"}}
+    assert run(django_superuser.main, asked, Engine().on("ps", reply=(0, "", "")), check=True)["changed"] is True
 
 
 @pytest.mark.parametrize(

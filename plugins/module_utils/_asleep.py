@@ -22,11 +22,15 @@ if TYPE_CHECKING:
 
 Reply = tuple[int, str, str]
 
+# For the modules whose dry run may come before the engine is started by the same run.
+ARGUMENTS: dict[str, Any] = {"engine_first": {"type": "bool", "default": False}}
 DAEMON_JSON = Path("/etc/docker/daemon.json")
 DOCKER_ROOT = "/var/lib/docker"
 # The words of the client up to 28, and those since.
 STOPPED = re.compile(r"cannot connect to the docker daemon|failed to connect to the docker api", re.IGNORECASE)
 NEVER = "0001-"
+# Files of another form than that of the engines whose files are known here.
+UNREADABLE = (OSError, KeyError, ValueError, TypeError, AttributeError)
 # Docker Hub's names are kept without these.
 IMPLIED = re.compile(r"^(?:index\.)?docker\.io/(?:library/)?|^library/")
 
@@ -48,6 +52,14 @@ def data_root(daemon: str) -> str:
         if isinstance(config, dict):
             return str(config.get("data-root") or DOCKER_ROOT)
     return DOCKER_ROOT
+
+
+def remapped(daemon: str) -> bool:
+    """Whether the engine runs its containers as other users, and so keeps its data in a folder that is named after those."""
+    with suppress(ValueError):
+        config = json.loads(daemon or "{}")
+        return isinstance(config, dict) and bool(config.get("userns-remap"))
+    return False
 
 
 def state_word(state: Mapping[str, Any]) -> str:
@@ -123,9 +135,12 @@ def runs(container: str, pid: int, proc: Path = Path("/proc")) -> bool:
 
 
 def read_containers(root: Path, proc: Path = Path("/proc")) -> list[dict[str, Any]]:
-    """Read every container; raise OSError, KeyError or ValueError where the files are others than expected."""
+    """Read every container; raise one of UNREADABLE where the files are others than expected."""
     found = []
-    for path in sorted((root / "containers").glob("*/config.v2.json")):
+    folder = root / "containers"
+    if not folder.is_dir():
+        raise FileNotFoundError(f"there is no {folder}")
+    for path in sorted(folder.glob("*/config.v2.json")):
         config = json.loads(path.read_text(encoding="utf-8"))
         host = json.loads((path.parent / "hostconfig.json").read_text(encoding="utf-8"))
         pid = int((config.get("State") or {}).get("Pid") or 0)
@@ -134,7 +149,7 @@ def read_containers(root: Path, proc: Path = Path("/proc")) -> list[dict[str, An
 
 
 def read_images(root: Path) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
-    """Read the references and the images that are there; raise OSError or ValueError where nobody can."""
+    """Read the references and the images that are there; raise one of UNREADABLE where nobody can."""
     # One folder for each driver that was ever in use; the one with the newest list is the one that is.
     lists = sorted((root / "image").glob("*/repositories.json"), key=lambda path: path.stat().st_mtime)
     if not lists:
@@ -151,7 +166,7 @@ def read(root: Path, proc: Path = Path("/proc")) -> Store:
     """Read it all; what cannot be read is doubtful, and what is most probable takes its place."""
     try:
         containers = read_containers(root, proc)
-    except (OSError, KeyError, ValueError) as error:
+    except UNREADABLE as error:
         doubt = f"its containers could not be read ({type(error).__name__}: {error}), and are taken to be none"
         return Store(doubts=[doubt])
     try:
@@ -159,9 +174,9 @@ def read(root: Path, proc: Path = Path("/proc")) -> Store:
         references, labels = read_images(root)
         if not all(item["Image"] in labels for item in containers):
             raise FileNotFoundError(f"the list below {root} does not name the images of its containers")
-    except (OSError, ValueError) as error:
+    except UNREADABLE as error:
         references = assumed(containers)
-        doubt = f"its images could not be read ({error}), and are taken to be those that its containers were made from"
+        doubt = f"its images could not be read ({type(error).__name__}: {error}), and are taken to be those that its containers were made from"
         return Store(containers, references, {image: {} for image in references.values()}, [doubt])
     return Store(containers, references, labels)
 
@@ -244,7 +259,8 @@ class Sleeper:
         daemon = DAEMON_JSON.read_text(encoding="utf-8") if DAEMON_JSON.exists() else ""
         root = Path(data_root(daemon))
         store = read(root)
-        doubts = "".join(f"; {doubt}" for doubt in store.doubts)
+        others = ["userns-remap is set, with which they lie in another folder"] if remapped(daemon) else []
+        doubts = "".join(f"; {doubt}" for doubt in [*others, *store.doubts])
         self.module.warn(
             f"Docker does not run: what it will find once it does was read from its files below {root}{doubts}"
         )
@@ -252,6 +268,6 @@ class Sleeper:
 
 
 def listen(module: AnsibleModule) -> None:
-    """Have a dry run answered where the engine is stopped; a real run starts it first, or is refused."""
-    if module.check_mode:
+    """Have a dry run answered where the engine is stopped and the real run starts it first; any other is refused, as that one is."""
+    if module.check_mode and module.params["engine_first"]:
         module.run_command = Sleeper(module, module.run_command).run

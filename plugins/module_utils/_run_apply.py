@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.barehost.django.plugins.module_utils import (
+    _asleep,
     _compose,
     _lock,
     _release,
@@ -36,6 +37,7 @@ def options_of(options: Mapping[str, Any]) -> dict[str, Any]:
 
 ARGUMENTS: dict[str, Any] = {
     **_lock.ARGUMENTS,
+    **_asleep.ARGUMENTS,
     "project_dir": {"type": "path", "required": True},
     "image": {"type": "dict", "options": _run_image.OPTIONS, **_run_image.RULES},
     "prepare": {"type": "dict", "options": options_of(_run_prepare.OPTIONS)},

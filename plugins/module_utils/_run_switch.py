@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.barehost.django.plugins.module_utils import _prune, _release, _rollover, _switch, _up
+from ansible_collections.barehost.django.plugins.module_utils import _compose, _prune, _release, _rollover, _switch, _up
 from ansible_collections.barehost.django.plugins.module_utils._switch_job import Job
 
 if TYPE_CHECKING:
@@ -103,16 +103,25 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     job = None
     try:
         job = Job(module)
-        if module.check_mode and (module.get_bin_path("docker") is None or not job.engine.answers()):
+        if module.check_mode and nothing_there(job):
             steps = [_up.Step(service.name, "create", "nothing is deployed yet") for service in job.services]
             return result_of(job, steps, ["everything"], {})
         if module.params["settings_before"] and not module.check_mode:
-            settings = (job.serving_record.get("before") or {}).get(_release.SETTINGS, "")
+            settings = _release.before_of(job.serving_record).get(_release.SETTINGS, "")
             _release.restore_files(module.params["project_dir"], settings)
         return converge(job)
     except (_up.UpError, OSError, ValueError) as error:
         module.fail_json(msg=str(error), **(stands(job) if job else {}))
         raise
+
+
+def nothing_there(job: Job) -> bool:
+    """Whether a dry run has nothing to compare with yet, and the real run has by then."""
+    if not (job.root / _compose.BASE_FILE).exists():
+        return True
+    # Where nobody starts the engine first, that it does not answer is what the real run is refused for.
+    first = job.module.params["engine_first"]
+    return first and (job.module.get_bin_path("docker") is None or not job.engine.answers())
 
 
 def converge(job: Job) -> dict[str, Any]:

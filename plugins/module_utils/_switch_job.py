@@ -62,14 +62,14 @@ class Job:
     def resumed(self) -> bool:
         """Whether the release was committed by a run that did not come to its end."""
         record = self.serving_record
-        return self.serving == self.release_id and not record.get("proven") and bool(record.get("before"))
+        return self.serving == self.release_id and not record.get("proven") and bool(_release.before_of(record))
 
     @property
     def before(self) -> dict[str, Any]:
         """What there is to come back to: the release, what it was started with, and the copy of its settings."""
         record = self.serving_record
         if self.resumed:
-            return dict(record["before"])
+            return dict(_release.before_of(record))
         return {
             "id": self.serving,
             "switch": record.get("switch", {}),
@@ -81,6 +81,8 @@ class Job:
         if not self.services:
             raise _up.UpError("services is empty: name the services that run the release's image")
         definitions = self.params["definitions"] or self.engine.definitions_in_files()
+        # First of all: of an engine that does not answer nothing else can be said.
+        self.containers = containers = self.engine.containers()
         image = self.params["image"]
         image_id = self.engine.image_ids([image]).get(image, "")
         if self.module.check_mode and not image_id:
@@ -108,7 +110,6 @@ class Job:
             routed=[service.name for service in self.services if service.routed],
             static_root=self.params["static_root"],
         )
-        self.containers = containers = self.engine.containers()
         edges = [c.id for c in containers if self.edge and c.service == self.edge.service and c.running]
         self.edge_id = edges[0] if edges else ""
         generations = self.committed.generations

@@ -17,6 +17,7 @@ description:
     container is created, recreated, started, unpaused or reloaded.
 extends_documentation_fragment:
   - barehost.django.lock
+  - barehost.django.engine
   - barehost.django.project
   - barehost.django.project.name
 attributes:
@@ -118,6 +119,7 @@ from ansible_collections.barehost.django.plugins.module_utils import _asleep, _b
 
 ARGUMENTS: dict[str, Any] = {
     **_lock.ARGUMENTS,
+    **_asleep.ARGUMENTS,
     **_bring_up.WISH,
     "project_dir": {"type": "path", "required": True},
     "project": {"type": "str", "required": True},

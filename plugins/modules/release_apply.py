@@ -20,6 +20,7 @@ description:
   - Where one part fails, those after it are not begun, and the result says what those before it did.
 extends_documentation_fragment:
   - barehost.django.lock
+  - barehost.django.engine
 attributes:
   check_mode:
     description: Each part says what it would do, as its own module does.

@@ -21,6 +21,7 @@ description:
   - Writes C(releases/<id>.yaml), the Compose file that puts the image into the application's services.
 extends_documentation_fragment:
   - barehost.django.lock
+  - barehost.django.engine
 attributes:
   check_mode:
     description: >-
@@ -229,6 +230,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             **_lock.ARGUMENTS,
+            **_asleep.ARGUMENTS,
             "project_dir": {"type": "path", "required": True},
             **_run_image.OPTIONS,
             **_run_image.SECRETS,

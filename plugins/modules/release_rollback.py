@@ -68,12 +68,16 @@ schema:
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.barehost.django.plugins.module_utils import _compose, _release, _rollback
+from ansible_collections.barehost.django.plugins.module_utils import _asleep, _compose, _release, _rollback
 
 
 def check_image(module: AnsibleModule, image: str) -> None:
     """Refuse a release whose image is gone."""
-    code, _, _ = module.run_command(_compose.image_cmd([image]))
+    code, _, said = module.run_command(_compose.image_cmd([image]))
+    if code != 0 and _asleep.STOPPED.search(said):
+        module.fail_json(
+            msg=f"Docker does not run, and going back does not start it ({said.strip()}): start it first, or run barehost.django.site"
+        )
     if code != 0:
         module.fail_json(
             msg=f"the image {image} is not on the host any more: deploy that version instead of going back"

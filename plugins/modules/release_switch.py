@@ -18,6 +18,7 @@ description:
   - What is there is read from the containers themselves. So a run that was cut off at any point is completed by the next.
 extends_documentation_fragment:
   - barehost.django.lock
+  - barehost.django.engine
   - barehost.django.project
   - barehost.django.project.name
 attributes:
@@ -182,6 +183,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             **_lock.ARGUMENTS,
+            **_asleep.ARGUMENTS,
             "project_dir": {"type": "path", "required": True},
             **_run_switch.OPTIONS,
         },

@@ -136,7 +136,7 @@ def test_where_containerd_keeps_the_images_the_containers_say_which_there_are(tm
     store = _asleep.read(*lay_out(tmp_path, images=False))
     assert store.references["nginx:1.30-alpine"] == NGINX_IMAGE
     assert "mysql:9.7" not in store.references
-    assert "its images could not be read (no list of images below" in store.doubts[0]
+    assert "its images could not be read (FileNotFoundError: no list of images below" in store.doubts[0]
 
 
 def test_a_list_of_images_from_before_containerd_is_not_believed(tmp_path: Path) -> None:
@@ -148,12 +148,30 @@ def test_a_list_of_images_from_before_containerd_is_not_believed(tmp_path: Path)
     assert len(store.doubts) == 1
 
 
-def test_files_of_another_form_are_doubtful(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [("{}", "KeyError"), ("[]", "AttributeError"), ('{"State": {"Pid": [1]}}', "TypeError"), ("{", "JSONDecodeError")],
+)
+def test_files_of_another_form_are_doubtful(tmp_path: Path, text: str, error: str) -> None:
     root, proc = lay_out(tmp_path)
-    next((root / "containers").iterdir()).joinpath("config.v2.json").write_text("{}")
+    next((root / "containers").iterdir()).joinpath("config.v2.json").write_text(text)
     store = _asleep.read(root, proc)
     assert (store.containers, store.references) == ((), {})
-    assert "its containers could not be read (KeyError: 'ID')" in store.doubts[0]
+    assert f"its containers could not be read ({error}: " in store.doubts[0]
+
+
+@pytest.mark.parametrize("text", ["[]", '{"Repositories": [1]}', "{"])
+def test_a_list_of_images_of_another_form_is_doubtful(tmp_path: Path, text: str) -> None:
+    root, proc = lay_out(tmp_path)
+    (root / "image" / "overlay2" / "repositories.json").write_text(text)
+    store = _asleep.read(root, proc)
+    assert sorted(store.references) == ["nginx:1.30-alpine", "redis:8-alpine"]
+    assert "its images could not be read" in store.doubts[0]
+
+
+def test_a_folder_without_containers_is_doubtful(tmp_path: Path) -> None:
+    store = _asleep.read(tmp_path, tmp_path)
+    assert f"(FileNotFoundError: there is no {tmp_path / 'containers'})" in store.doubts[0]
 
 
 def test_the_commands_that_decide_are_answered_and_no_others(tmp_path: Path) -> None:
@@ -184,7 +202,7 @@ def test_an_image_is_found_by_each_of_its_names(tmp_path: Path, reference: str) 
 class FakeModule(SimpleNamespace):
     """A module whose engine gives one answer to everything."""
 
-    def __init__(self, reply: tuple[int, str, str], *, check: bool = True) -> None:
+    def __init__(self, reply: tuple[int, str, str], *, check: bool = True, first: bool = True) -> None:
         """Keep it."""
         self.warnings: list[str] = []
         self.calls: list[list[str]] = []
@@ -193,7 +211,8 @@ class FakeModule(SimpleNamespace):
             self.calls.append(argv)
             return reply
 
-        super().__init__(check_mode=check, run_command=run, warn=self.warnings.append)
+        params = {"engine_first": first}
+        super().__init__(check_mode=check, params=params, run_command=run, warn=self.warnings.append)
 
 
 @pytest.mark.parametrize("reply", [STOPPED, STOPPED_SINCE_29])
@@ -227,9 +246,9 @@ def test_a_dry_run_decides_by_the_files(
     ]
 
 
-@pytest.mark.parametrize("check", [True, False])
-def test_the_module_foresees_in_a_dry_run_and_fails_in_a_real_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, check: bool
+@pytest.mark.parametrize(("check", "first"), [(True, True), (True, False), (False, True), (False, False)])
+def test_the_module_foresees_only_where_the_real_run_starts_the_engine_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, check: bool, first: bool
 ) -> None:
     root, _ = lay_out(tmp_path)
     daemon = tmp_path / "daemon.json"
@@ -237,9 +256,9 @@ def test_the_module_foresees_in_a_dry_run_and_fails_in_a_real_one(
     monkeypatch.setattr(_asleep, "DAEMON_JSON", daemon)
     (tmp_path / "compose.yaml").write_text("")
     wish = {"services": ["redis"], "definitions": {"redis": "new"}, "images": {"redis": "redis:8-alpine"}}
-    asked = {"project_dir": str(tmp_path), "project": "app", **wish}
+    asked = {"project_dir": str(tmp_path), "project": "app", "engine_first": first, **wish}
     result = run(compose_up.main, asked, Engine().on("docker", reply=STOPPED), check=check)
-    if check:
+    if check and first:
         assert [(step["service"], step["action"]) for step in result["steps"]] == [
             ("redis", "recreate"),
         ]
@@ -255,3 +274,28 @@ def test_an_engine_that_answers_is_believed_and_so_is_one_in_a_real_run() -> Non
     _asleep.listen(module)  # type: ignore[arg-type]
     assert module.run_command(["docker", "ps", "--all"]) == STOPPED
     assert module.warnings == []
+
+
+def test_a_dry_run_of_what_starts_no_engine_hears_what_the_real_run_hears() -> None:
+    module = FakeModule(STOPPED, first=False)
+    _asleep.listen(module)  # type: ignore[arg-type]
+    assert module.run_command(["docker", "ps", "--all"]) == STOPPED
+    assert module.warnings == []
+
+
+@pytest.mark.parametrize(
+    ("text", "remapped"),
+    [("", False), ("{", False), ("[]", False), ('{"userns-remap": ""}', False), ('{"userns-remap": "default"}', True)],
+)
+def test_an_engine_with_other_users_keeps_its_files_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, *, remapped: bool
+) -> None:
+    assert _asleep.remapped(text) is remapped
+    daemon = tmp_path / "daemon.json"
+    daemon.write_text(text)
+    monkeypatch.setattr(_asleep, "DAEMON_JSON", daemon)
+    monkeypatch.setattr(_asleep, "DOCKER_ROOT", str(lay_out(tmp_path)[0]))
+    module = FakeModule(STOPPED)
+    _asleep.listen(module)  # type: ignore[arg-type]
+    module.run_command(["docker", "ps", "--all"])
+    assert ("userns-remap is set" in module.warnings[0]) is remapped

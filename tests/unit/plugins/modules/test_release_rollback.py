@@ -259,3 +259,14 @@ def test_a_record_that_cannot_be_written_ends_before_anything_is_applied(host: H
         result = host.migrate("added")
     assert result["msg"].startswith("nothing was applied, as the record of the release cannot be written: ")
     assert host.applied == before
+
+
+def test_an_engine_that_is_stopped_is_told_apart_from_an_image_that_is_gone(host: Host) -> None:
+    host.deploy("hotfix")
+    stopped = "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?"
+    engine = Engine().on("image", "inspect", reply=(1, "[]", f"{stopped}\n"))
+    result = host.module(release_rollback.main, "first", engine)
+    assert result["failed"] is True
+    assert result["msg"] == (
+        f"Docker does not run, and going back does not start it ({stopped}): start it first, or run barehost.django.site"
+    )

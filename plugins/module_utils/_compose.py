@@ -19,6 +19,7 @@ OVERRIDE_FILE = "compose.override.yaml"
 
 LABEL_PROJECT = "com.docker.compose.project"
 LABEL_SERVICE = "com.docker.compose.service"
+LABEL_DIRECTORY = "com.docker.compose.project.working_dir"
 LABEL_ONEOFF = "com.docker.compose.oneoff"
 LABEL_DEFINITION = "barehost.django.definition"
 
@@ -44,6 +45,13 @@ def run_cmd(
 def list_cmd(project: str) -> list[str]:
     """Return the argv that lists the ids of every container of a project, stopped ones included."""
     return ["docker", "ps", "--all", "--quiet", "--no-trunc", "--filter", f"label={LABEL_PROJECT}={project}"]
+
+
+def paused_cmd(project_dir: str) -> list[str]:
+    """Return the argv that lists service and name of each paused container whose project has that directory."""
+    filters = ["status=paused", f"label={LABEL_DIRECTORY}={project_dir}"]
+    shown = f'{{{{.Label "{LABEL_SERVICE}"}}}} {{{{.Names}}}}'
+    return ["docker", "ps", *(word for text in filters for word in ("--filter", text)), "--format", shown]
 
 
 def inspect_cmd(ids: Iterable[str]) -> list[str]:

@@ -50,7 +50,7 @@ class UnknownYetError(Exception):
 
 def list_cmd(project: _oneshot.Project) -> list[str]:
     """Return the argv that lists the running containers of the app's service, each with its image."""
-    labels = {"com.docker.compose.project.working_dir": project.directory, _compose.LABEL_SERVICE: project.service}
+    labels = {_compose.LABEL_DIRECTORY: project.directory, _compose.LABEL_SERVICE: project.service}
     filters = [word for name, value in labels.items() for word in ("--filter", f"label={name}={value}")]
     # One that fails and is restarted over and over is listed as well, but nothing can be asked in it.
     filters += ["--filter", f"label={_compose.LABEL_ONEOFF}=False", "--filter", "status=running"]

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 SILENT = "the host does not answer any more"
 NO_WORDS = "see above"
+LIST_MARK = "- "
 # How the module of the switch says that there is a release to go back from; the first that it says counts.
 COMMITTED = ("returnable", "committed", "changed")
 
@@ -90,11 +91,14 @@ class Run:
 
 
 def words(result: Mapping[str, Any], fallback: str = NO_WORDS) -> str:
-    """Return why a task failed: the first line, since it has said the rest itself. Nothing where it is to be kept secret."""
+    """Return why a task failed: the first line, since it has said the rest itself. Nothing where it is to be kept secret.
+
+    Of a list, which its first line only announces, the first entry as well.
+    """
     if result.get("_ansible_no_log") or "censored" in result:
         return ""
     lines = str(result.get("msg") or "").strip().splitlines()
-    return lines[0] if lines else fallback
+    return " ".join([*lines[:1], *(line for line in lines[1:2] if line.startswith(LIST_MARK))]) or fallback
 
 
 def reason(task: Mapping[str, Any], result: Mapping[str, Any]) -> str:

@@ -12,8 +12,8 @@ version_added: 0.1.0
 author: The barehost authors (@barehost)
 description:
   - Reads the records of the releases on the host; changes nothing. M(barehost.django.release_switch) then goes there.
-  - Fails before anything is touched where there is no such release, where its image is gone, or where its code may not live
-    with the schema as it is now.
+  - Fails before anything is touched where there is no such release, where its image is gone, where a service that does not run
+    it is paused, or where its code may not live with the schema as it is now.
   - The schema is judged by the migrations that both releases have, and by what the records say that others have done to it
     since. A migration that only adds is lived with; one that is only known by its name is not trusted.
 extends_documentation_fragment:
@@ -66,9 +66,13 @@ schema:
 """
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.barehost.django.plugins.module_utils import _asleep, _compose, _release, _rollback
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 def check_image(module: AnsibleModule, image: str) -> None:
@@ -81,6 +85,20 @@ def check_image(module: AnsibleModule, image: str) -> None:
     if code != 0:
         module.fail_json(
             msg=f"the image {image} is not on the host any more: deploy that version instead of going back"
+        )
+
+
+def check_others(module: AnsibleModule, record: Mapping[str, Any]) -> None:
+    """Refuse to go back beside a database or an edge that somebody has paused: neither answers, and a rollback leaves them alone."""
+    own = {service["name"] for service in (record.get("switch") or {}).get("services", [])}
+    _, out, _ = module.run_command(_compose.paused_cmd(module.params["project_dir"]))
+    # What runs the release is the switch's to let go on.
+    paused = [line.split() for line in out.splitlines() if line.split()[0] not in own]
+    if paused:
+        names = " ".join(container for _, container in paused)
+        module.fail_json(
+            msg=f"paused: {', '.join(service for service, _ in paused)}, and going back does not change that: "
+            f"run `docker unpause {names}` on the host, then the same again"
         )
 
 
@@ -106,6 +124,7 @@ def main() -> None:
     except _rollback.RollbackError as error:
         module.fail_json(msg=str(error))
     check_image(module, str(record["image"]))
+    check_others(module, record)
     schema = _rollback.schema(records, record, current)
     if not schema.safe and not params["allow_schema_mismatch"]:
         database = str((record.get("database") or {}).get("name", ""))

@@ -38,6 +38,8 @@ class Host:
     # Where an application ends before its end: at which migration, and how.
     stop: tuple[str, str] | None = None
     tries: list[str] = field(default_factory=list)
+    # What is said of paused containers.
+    paused: str = ""
     warnings: list[str] = field(default_factory=list)
     clock: datetime = field(default_factory=lambda: datetime(2026, 1, 1, tzinfo=UTC))
 
@@ -85,6 +87,7 @@ class Host:
             return code, "".join(f"\nbarehost-recorded:{json.dumps(event)}\n" for event in events), ""
 
         engine = Engine().on("run", reply=reply).on("exec", "--interactive", reply=reply)
+        engine.on("ps", "status=paused", reply=(0, self.paused, ""))
         return engine.on("rm", reply=(0, "", "")).on("image", "inspect", reply=(0, "[]", ""))
 
     def module(self, main: Any, release: str, engine: Engine | None = None, **args: Any) -> dict[str, Any]:

@@ -73,6 +73,11 @@ def test_what_is_to_be_kept_secret_is_no_reason(task: dict[str, Any], result: di
     assert reason({**task, "no_log": True}, {"msg": "password hush is wrong"}) == "Switch"
 
 
+def test_of_a_list_the_first_entry_is_the_reason_too() -> None:
+    listed = {"msg": "2 problems:\n- the first\n- the second"}
+    assert reason({"name": "Check"}, listed) == "Check: 2 problems: - the first"
+
+
 def test_a_task_without_a_name_is_its_action() -> None:
     assert reason({"name": "", "action": "ansible.builtin.fail"}, {"msg": " why \n"}) == "ansible.builtin.fail: why"
 

@@ -70,6 +70,25 @@ def test_a_release_whose_image_is_gone_is_refused(host: Host) -> None:
     )
 
 
+def test_beside_a_paused_database_nobody_goes_back(host: Host) -> None:
+    host.deploy("hotfix")
+    host.paused = "mysql shop-mysql-1\nnginx shop-nginx-1\n"
+    result = host.back("first")
+    assert result["failed"] is True
+    assert result["msg"] == (
+        "paused: mysql, nginx, and going back does not change that: run `docker unpause shop-mysql-1 shop-nginx-1` on the "
+        "host, then the same again"
+    )
+
+
+def test_what_runs_the_release_is_for_the_switch_to_let_go_on(host: Host) -> None:
+    path = _release.record_path(str(host.root), "first")
+    host.deploy("hotfix")
+    _release.update_record(path, "first", "shop/app:first", {"switch": {"services": [{"name": "worker"}]}})
+    host.paused = "worker shop-worker-1\n"
+    assert "failed" not in host.back("first")
+
+
 def test_what_it_answers(host: Host) -> None:
     host.deploy("hotfix")
     result = host.back("")

@@ -245,8 +245,8 @@ def run(module: AnsibleModule) -> dict[str, Any]:
         settled = _release.account_of(module.params["superuser"]) if result.get("superuser_settled") else None
         keep(module, path, answer, [step["migration"] for step in result["plan"]], settled)
     message = said(result)
-    for name in ("unknown_because", "unasked"):
-        result.pop(name, None)
+    result["unknown_because"] = result.get("unknown_because", "")
+    result.pop("unasked", None)
     static = result.get("static", {})
     if static.get("changed") and not static["files"] and not module.check_mode:
         module.warn("collectstatic put no file into its directory: does the app's storage send them elsewhere?")

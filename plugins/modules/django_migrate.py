@@ -60,6 +60,10 @@ options:
     type: list
     elements: dict
     default: []
+  unknown_because:
+    description: Why M(barehost.django.django_prepare) could not make a plan, RV(barehost.django.django_prepare#module:unknown_because).
+    type: str
+    default: ""
   dump:
     description: Path of the dump that was made before, for the message of a failure.
     type: str
@@ -168,6 +172,7 @@ ARGUMENTS: dict[str, Any] = {
     "lock_wait_timeout": {"type": "int", "default": 15},
     "plan": {"type": "list", "elements": "dict", "default": []},
     "dump": {"type": "str", "default": ""},
+    "unknown_because": {"type": "str", "default": ""},
 }
 
 
@@ -181,7 +186,7 @@ def exit_unknown(module: AnsibleModule, reason: str) -> None:
         failed_operation=None,
         done_operations=[],
         plan_known=False,
-        diff={"before": "", "after": f"every migration that is missing ({reason})\n"},
+        diff={"before": "", "after": f"every migration that is missing; which these are is unknown ({reason})\n"},
     )
 
 
@@ -286,7 +291,8 @@ def check(module: AnsibleModule) -> None:
     try:
         answer = _migrate.ask_serving(_serving.Question(module, module.params["release_id"]), module.params)
     except _serving.UnknownYetError as error:
-        exit_unknown(module, str(error))
+        # Who has asked before with the source at hand knows better.
+        exit_unknown(module, module.params["unknown_because"] or str(error))
         return
     if _migrate.unreachable_yet(answer):
         exit_unknown(module, _migrate.NO_DATABASE)

@@ -183,6 +183,10 @@ plan_known:
   description: Whether Django could be asked; false only in check mode on a host that is not far enough.
   type: bool
   returned: always
+unknown_because:
+  description: Why Django could not be asked; empty where it could.
+  type: str
+  returned: always
 superuser_settled:
   description: Whether O(superuser) is as it should be.
   type: bool

@@ -202,6 +202,14 @@ def test_check_of_a_release_that_does_not_serve_yet() -> None:
     assert result["msg"].startswith("the plan cannot be known yet: release abc does not serve, and its source is not")
 
 
+def test_the_reason_of_whoever_asked_before_is_the_one_that_is_told() -> None:
+    told = "the database does not answer yet"
+    args = {**ARGS, "release_id": "abc", "unknown_because": told}
+    result = run(django_migrate.main, args, stack_runs(Engine()), check=True)
+    assert result["msg"] == f"the plan cannot be known yet: {told}"
+    assert result["diff"]["after"] == f"every migration that is missing; which these are is unknown ({told})\n"
+
+
 def test_a_broken_app_is_an_error_in_check_mode_too() -> None:
     engine = stack_runs(Engine()).on(*EXEC, reply=recorded("no_settings"))
     result = run(django_migrate.main, ARGS, engine, check=True)

@@ -208,6 +208,8 @@ def test_what_the_serving_release_cannot_bear_is_refused(tmp_path: Path, *, chec
 def test_a_check_before_the_database_answers(tmp_path: Path) -> None:
     result = run(django_prepare.main, args(tmp_path), asked("no_database"), check=True)
     assert (result["changed"], result["plan_known"]) == (True, False)
+    assert result["unknown_because"] in result["msg"]
+    assert result["unknown_because"]
     assert result["msg"].endswith("the plan cannot be known yet: the database does not answer yet")
 
 

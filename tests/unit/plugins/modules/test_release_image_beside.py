@@ -185,6 +185,15 @@ def test_an_edge_that_is_made_later_is_asked_about_its_files_before_anything_ser
     assert ("up" in host.order) is (there == "")
 
 
+def test_an_edge_is_asked_where_the_image_is_there_already_too(tmp_path: Path) -> None:
+    host = Host("2")
+    host.order.append("built")
+    host.on("run", reply=(1, "", 'nginx: [emerg] unknown directive "x" in /etc/nginx/stack/nginx.conf:3\n'))
+    result = call(tmp_path, host, beside=EDGE, context=None)
+    assert "nginx was refused" in result["msg"]
+    assert host.order == ["built"]
+
+
 def test_an_edge_that_accepts_its_files_or_stays_as_it_is_holds_nothing_up(tmp_path: Path) -> None:
     host = Host()
     host.on("run", reply=(0, "", ""))

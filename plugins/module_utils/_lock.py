@@ -108,6 +108,29 @@ def read_work(descriptor: int) -> AtWork:
         return AtWork("?", 0, "")
 
 
+def look(project_dir: str) -> dict[str, Any]:
+    """Return who holds the lock, and whether a module is at work under it at this moment; empty where nobody does."""
+    folder = Path(project_dir) / FOLDER
+    try:
+        with guarded(folder):
+            found, work = read(folder), at_work(folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    if found is None:
+        return {}
+    at = _lock_state.now()
+    return {
+        "owner": found.owner,
+        "command": found.command,
+        "started": found.started,
+        "step": found.step,
+        "heartbeat": found.heartbeat,
+        "silent_seconds": 0 if work else round(_lock_state.seconds_between(found.heartbeat, at)),
+        "at_work": work is not None,
+        "description": _lock_state.description(found, at),
+    }
+
+
 def make_folder(project_dir: Path) -> Path:
     """Make the directory of the lock, and that of the stack on a host that has none yet."""
     folder = project_dir / FOLDER
@@ -122,7 +145,7 @@ def take(folder: Path, wish: Wish, *, dry: bool) -> tuple[str, Lock | None]:
     """Try once: return from whom and why the lock was taken, or raise why it cannot be. To be called under guard."""
     at = _lock_state.now()
     found, work = read(folder), at_work(folder)
-    taken_over = _lock_state.why_to_take_over(found, wish, work, at) if found else ""
+    taken_over = _lock_state.why_to_take_over(found, wish, work, at, dry=dry) if found else ""
     if found and not taken_over:
         raise HeldError(_lock_state.refusal(found, at), found)
     if work:

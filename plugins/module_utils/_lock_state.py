@@ -198,8 +198,8 @@ def still_at_work(work: AtWork, at: datetime) -> str:
     )
 
 
-def why_to_take_over(lock: Lock, wish: Wish, work: AtWork | None, at: datetime) -> str:
-    """Return why a lock may be taken from its holder, or nothing where it may not."""
+def why_to_take_over(lock: Lock, wish: Wish, work: AtWork | None, at: datetime, *, dry: bool = False) -> str:
+    """Return why a lock may be taken from its holder, or nothing where it may not; a dry run says what would be done."""
     silent, ahead = seconds_between(lock.heartbeat, at), seconds_ahead(lock.heartbeat, at)
     if lock.token and lock.token == wish.dead:
         reason = "its ansible-playbook has ended without giving the lock back"
@@ -211,7 +211,8 @@ def why_to_take_over(lock: Lock, wish: Wish, work: AtWork | None, at: datetime) 
         reason = f"its last sign lies {duration(ahead)} in the future, so the clock of the host was set back since"
     else:
         return ""
-    return f"the lock was taken over from {name(lock)}, started {clock(lock.started, at)} UTC, in step {lock.step}: {reason}"
+    done = "would be" if dry else "was"
+    return f"the lock {done} taken over from {name(lock)}, started {clock(lock.started, at)} UTC, in step {lock.step}: {reason}"
 
 
 def lost(found: Lock | None, at: datetime) -> str:

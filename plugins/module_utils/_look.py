@@ -11,7 +11,14 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.barehost.django.plugins.module_utils import _asleep, _compose, _host, _release
+from ansible_collections.barehost.django.plugins.module_utils import (
+    _asleep,
+    _compose,
+    _host,
+    _lock,
+    _release,
+    _rollover,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,6 +35,7 @@ WISH: dict[str, Any] = {
     "packages": {"type": "list", "elements": "str", "default": []},
     "volumes": {"type": "bool", "default": False},
     "missing": {"type": "bool", "default": True},
+    "lock": {"type": "bool", "default": False},
 }
 
 
@@ -131,20 +139,26 @@ def volume_names(module: AnsibleModule, project: str) -> list[str]:
     return sorted(run(module, ["docker", "volume", "ls", "--quiet", "--filter", label]).split())
 
 
-def service_info(containers: list[_compose.Container]) -> dict[str, dict[str, Any]]:
-    """Describe each service by its container."""
-    return {
-        c.service: {
-            "container": c.name,
-            "state": c.state,
-            "health": c.health,
-            "image": c.image,
-            "restarts": c.restarts,
-            "started": started(c),
-            "oom_killed": c.oom_killed,
-        }
-        for c in sorted(containers, key=lambda item: item.name)
-    }
+def service_info(
+    containers: list[_compose.Container], generations: Mapping[str, str] | None
+) -> dict[str, list[dict[str, Any]]]:
+    """Describe each service by all its containers, and say which of them are not those of the release that serves."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for c in sorted(containers, key=lambda item: item.name):
+        of_release = (generations or {}).get(c.service)
+        found.setdefault(c.service, []).append(
+            {
+                "container": c.name,
+                "state": c.state,
+                "health": c.health,
+                "image": c.image,
+                "restarts": c.restarts,
+                "started": started(c),
+                "oom_killed": c.oom_killed,
+                "stray": of_release is not None and c.labels.get(_rollover.LABEL_GENERATION) != of_release,
+            }
+        )
+    return found
 
 
 def expected_services(module: AnsibleModule, project_dir: str) -> list[str]:
@@ -178,9 +192,9 @@ def look(module: AnsibleModule, project_dir: str, wish: Mapping[str, Any]) -> di
     items = inspected(module) if engine["present"] else []
     own = [item for item in items if (item["Config"].get("Labels") or {}).get(_compose.LABEL_PROJECT) == project]
     containers = _compose.parse_containers(json.dumps(own))
-    services = service_info(containers)
+    services = service_info(containers, _release.committed(project_dir).generations)
     for name in expected_services(module, project_dir) if engine["present"] and wish["missing"] else []:
-        services.setdefault(name, {"state": "missing"})
+        services.setdefault(name, [{"state": "missing"}])
     ports = _host.listening_ports(wish["ports"])
     own_names = {container.name for container in containers}
     for entry in ports:
@@ -202,5 +216,6 @@ def look(module: AnsibleModule, project_dir: str, wish: Mapping[str, Any]) -> di
             "services": services,
             "containers": sorted(own_names),
             **({"volumes": volume_names(module, project)} if wish["volumes"] and engine["present"] else {}),
+            **({"lock": _lock.look(project_dir)} if wish["lock"] else {}),
         },
     }

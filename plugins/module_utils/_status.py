@@ -16,23 +16,53 @@ MEGABYTES_IN_GIGABYTE = 1024
 # One or two restarts are a slow start; more of them are a service that keeps dying and is called running in between.
 RESTARTS_WORTH_A_WORD = 3
 
+# Between two steps a run is silent for seconds, and for longer where it builds on the controller.
+SILENCE_WORTH_A_WORD = 120
+LEFT_IN_THE_MIDDLE = "if that run is dead, run the same again: it goes on from there"
+
 OK, ATTENTION, ABSENT, UNREACHABLE = "ok", "attention", "absent", "unreachable"
 
 
-def service_problems(services: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def service_problems(services: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:
     """Name what is wrong with the services, worst first for each."""
-    problems = []
-    for name, service in sorted(services.items()):
-        state, health = service.get("state") or "unknown", service.get("health") or ""
-        if state != "running":
-            problems.append(f"{name} is {state}")
-        elif health not in ("", "healthy", "none"):
-            problems.append(f"{name} is {health}")
-        if service.get("oom_killed"):
-            problems.append(f"{name} was killed for lack of memory")
-        if int(service.get("restarts") or 0) >= RESTARTS_WORTH_A_WORD:
-            problems.append(f"{name} was restarted {service['restarts']} times")
-    return problems
+    return [
+        problem
+        for name, containers in sorted(services.items())
+        for container in containers
+        for problem in container_problems(name if len(containers) == 1 else str(container["container"]), container)
+    ]
+
+
+def container_problems(name: str, container: Mapping[str, Any]) -> list[str]:
+    """Name what is wrong with one container."""
+    state, health = container.get("state") or "unknown", container.get("health") or ""
+    restarts = int(container.get("restarts") or 0)
+    # An old one that is drained or ends, and a new one that starts, are the switch's own business.
+    health_counts = state == "running" and not container.get("stray")
+    findings = (
+        (state != "running", f"{name} is {state}"),
+        (health_counts and health not in ("", "healthy", "none"), f"{name} is {health}"),
+        (bool(container.get("oom_killed")), f"{name} was killed for lack of memory"),
+        (restarts >= RESTARTS_WORTH_A_WORD, f"{name} was restarted {restarts} times"),
+    )
+    return [text for found, text in findings if found]
+
+
+def switch_problems(stack: Mapping[str, Any]) -> list[str]:
+    """Say whether a deploy was left in its middle: whose lock is silent, which containers are not those of the release."""
+    lock = stack.get("lock") or {}
+    if lock.get("at_work"):
+        return []
+    strays = [
+        f"{container['container']} ({container['image']})"
+        for _name, containers in sorted((stack.get("services") or {}).items())
+        for container in containers
+        if container.get("stray")
+    ]
+    found = [f"not of the release that is recorded: {', '.join(strays)}"] if strays else []
+    if lock and (strays or lock["silent_seconds"] >= SILENCE_WORTH_A_WORD):
+        found.append(f"the lock is held and nothing of its run is at work on the host: {lock['description']}")
+    return [*found, *([LEFT_IN_THE_MIDDLE] if found else [])]
 
 
 def assess(info: Mapping[str, Any] | None) -> tuple[str, list[str]]:
@@ -44,7 +74,7 @@ def assess(info: Mapping[str, Any] | None) -> tuple[str, list[str]]:
         return ABSENT, ["no Docker engine answers"]
     if not stack.get("present"):
         return ABSENT, [f"no stack in {stack.get('dir', 'its directory')}: run barehost.django.site first"]
-    problems = service_problems(stack.get("services") or {})
+    problems = [*switch_problems(stack), *service_problems(stack.get("services") or {})]
     if not stack.get("release"):
         problems.insert(0, "no release is recorded")
     if not stack.get("services"):
@@ -92,7 +122,8 @@ def _host_lines(name: str, info: Mapping[str, Any] | None) -> list[str]:
     lines += [f"  {label:<8} {text}" for label, text in _facts(info) if text]
     stack = info.get("stack") or {}
     if stack.get("services"):
-        rows = [_service_row(service, values) for service, values in sorted(stack["services"].items())]
+        services = sorted(stack["services"].items())
+        rows = [_service_row(service, values) for service, containers in services for values in containers]
         lines += ["", *(f"  {line}" for line in table(COLUMNS, rows))]
     return lines
 
@@ -104,6 +135,7 @@ def _facts(info: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("engine", _engine(engine)),
         ("stack", f"{stack['name']} in {stack['dir']}" if stack.get("present") else ""),
         ("release", _release(stack.get("release") or {})),
+        ("lock", (stack.get("lock") or {}).get("description", "")),
         ("ports", _join([_port(port) for port in info.get("ports") or []])),
     ]
 

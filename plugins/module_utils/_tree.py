@@ -24,10 +24,15 @@ if TYPE_CHECKING:
 
 MASK = "********"
 PARENT_MODE = 0o755
-# In files of these formats a line is "name = value", and its name may be shown. A file that is nothing but a password may
-# hold the same signs, so everywhere else the whole line is hidden.
-NAMED_FORMATS = (".env", ".cnf")
-_NAME = re.compile(r"^\s*[A-Za-z_][\w.-]*\s*=\s*")
+# In files of these formats a line begins with a name, which may be shown. A file that is nothing but a password may hold the
+# same signs, so everywhere else the whole line is hidden.
+_ASSIGNED = re.compile(r"^\s*[A-Za-z_][\w.-]*\s*=\s*")
+NAMES = {
+    ".env": _ASSIGNED,
+    ".cnf": _ASSIGNED,
+    # A directive, and what follows it.
+    ".conf": re.compile(r"^\s*[A-Za-z_][\w-]*[ \t]+"),
+}
 
 
 @dataclass(frozen=True)
@@ -135,25 +140,31 @@ def strays(root: Path, managed: Sequence[str], wanted: Iterable[str]) -> list[st
     return sorted(path for path in found if path not in keep)
 
 
-def mask(before: str, after: str, *, named: bool) -> tuple[str, str]:
-    """Hide the values of two versions of a secret file, line by line.
+def mask(before: str, after: str, name: re.Pattern[str] | None) -> tuple[str, str]:
+    """Hide the values of two versions of a secret file, line by line, but for what `name` matches at a line's beginning.
 
     Each different value gets a number, so that a reader sees which lines changed without seeing what they say.
     """
     seen: dict[str, int] = {}
-    return _mask(before, seen, named=named), _mask(after, seen, named=named)
+    return _mask(before, seen, name), _mask(after, seen, name)
 
 
-def _mask(text: str, seen: dict[str, int], *, named: bool) -> str:
+def name_pattern(change: Change) -> re.Pattern[str] | None:
+    """Return what may be shown of the lines of a secret file; nothing of one that nobody asks for, which may be anything."""
+    known = (pattern for suffix, pattern in NAMES.items() if change.path.endswith(suffix))
+    return None if change.action == "remove" else next(known, None)
+
+
+def _mask(text: str, seen: dict[str, int], name: re.Pattern[str] | None) -> str:
     lines = []
     for line in text.splitlines():
-        if not line.strip() or (named and line.lstrip().startswith("#")):
+        if not line.strip() or (name and line.lstrip().startswith("#")):
             lines.append(line)
             continue
-        match = _NAME.match(line) if named else None
-        name = match.group(0) if match else ""
-        value = line[len(name) :]
-        lines.append(f"{name}{MASK} #{seen.setdefault(value, len(seen) + 1)}")
+        match = name.match(line) if name else None
+        shown = match.group(0) if match else ""
+        value = line[len(shown) :]
+        lines.append(f"{shown}{MASK} #{seen.setdefault(value, len(seen) + 1)}")
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -161,7 +172,7 @@ def diff_of(change: Change, root: str, *, secret: bool) -> dict[str, str]:
     """Return one change in the shape of Ansible's diff."""
     before, after = change.before, change.after
     if secret and change.action in ("create", "update", "remove"):
-        before, after = mask(before, after, named=change.path.endswith(NAMED_FORMATS))
+        before, after = mask(before, after, name_pattern(change))
     target = os.path.join(root, change.path)  # noqa: PTH118 - text for a header, not a path that is opened
     return {
         "before_header": f"{target} ({change.action})",

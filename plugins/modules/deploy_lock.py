@@ -186,6 +186,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.barehost.django.plugins.module_utils import (
     _audit,
+    _layout,
     _lock,
     _lock_state,
     _look,
@@ -249,6 +250,7 @@ def audit_dead(module: AnsibleModule, lock: _lock_state.Lock, end: str) -> None:
 def hold(module: AnsibleModule) -> dict[str, Any]:
     """Take the lock."""
     params = module.params
+    refuse_obstacles(module)
     lock = _lock_state.new(secrets.token_hex(16), params["caller"], params["expiry_seconds"])
     wish = _lock_state.Wish(lock, params["wait_seconds"], params["dead"])
     taken = _lock.acquire(params["project_dir"], wish, dry=module.check_mode)
@@ -264,6 +266,13 @@ def hold(module: AnsibleModule) -> dict[str, Any]:
         **({"seen": look(module, lock.token)} if params["look"] else {}),
         **({"secrets": _secrets.kept(Path(params["secrets"]))} if params["secrets"] else {}),
     }
+
+
+def refuse_obstacles(module: AnsibleModule) -> None:
+    """End where something lies in the place of something else: most of these places are needed only after the switch."""
+    obstacle = _layout.obstacle(module.params["project_dir"])
+    if obstacle:
+        module.fail_json(msg=obstacle)
 
 
 def look(module: AnsibleModule, token: str) -> dict[str, Any]:
@@ -353,6 +362,7 @@ def free(module: AnsibleModule) -> dict[str, Any]:
 def break_open(module: AnsibleModule) -> dict[str, Any]:
     """Remove the lock, whoever has it."""
     params = module.params
+    refuse_obstacles(module)
     lock = _lock.break_open(params["project_dir"], force=params["force"], dry=module.check_mode)
     if lock is None:
         return {"changed": False, "holder": {}, "msg": f"nobody holds the lock of {params['project_dir']}"}
@@ -362,7 +372,7 @@ def break_open(module: AnsibleModule) -> dict[str, Any]:
     return {
         "changed": True,
         "holder": shown(lock),
-        "msg": f"the lock was broken: {_lock_state.description(lock, _lock_state.now())}",
+        "msg": f"the lock {'would be' if module.check_mode else 'was'} broken: {_lock_state.description(lock, _lock_state.now())}",
     }
 
 

@@ -45,6 +45,10 @@ options:
     description: Whether services that the Compose file names and that have no container are listed, for which Compose is asked.
     type: bool
     default: true
+  lock:
+    description: Whether to say who holds the lock of the stack.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -76,14 +80,16 @@ packages:
   returned: always
 stack:
   description: >-
-    The stack's directory, the record of the release that serves, the ids of the releases whose image is there, each
-    service's state, the names of all its containers and, with O(volumes), of its volumes.
+    The stack's directory, the record of the release that serves, the ids of the releases whose image is there, for each
+    service a list of its containers (C(stray) is one that is not of the release that serves), the names of all of them and,
+    with O(volumes), of its volumes. With O(lock) who holds the lock, in which step, for how long there was no sign of life
+    (C(silent_seconds)) and whether a module is at work under it (C(at_work)); empty where nobody does.
   type: dict
   returned: always
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.barehost.django.plugins.module_utils import _look
+from ansible_collections.barehost.django.plugins.module_utils import _lock_state, _look
 
 
 def main() -> None:
@@ -92,7 +98,10 @@ def main() -> None:
         argument_spec={"project_dir": {"type": "path", "required": True}, **_look.WISH},
         supports_check_mode=True,
     )
-    module.exit_json(changed=False, **_look.look(module, module.params["project_dir"], module.params))
+    try:
+        module.exit_json(changed=False, **_look.look(module, module.params["project_dir"], module.params))
+    except _lock_state.LockError as error:
+        module.fail_json(msg=f"the lock of the stack cannot be looked at: {error}")
 
 
 if __name__ == "__main__":

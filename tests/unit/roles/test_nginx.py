@@ -42,4 +42,5 @@ def test_a_path_that_nginx_would_not_match_is_refused_with_its_value(path: str, 
     done = subprocess.run(argv, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
     assert (done.returncode == 0) == (path == "/static/"), done.stdout
     if done.returncode:
-        assert f"A path of the site is {path}: it must start and end with a slash" in " ".join(done.stdout.split())
+        refusal = f"nginx_static_url is {path}: a path of the site must start and end with a slash"
+        assert refusal in " ".join(done.stdout.split())

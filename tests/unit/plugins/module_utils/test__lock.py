@@ -10,6 +10,7 @@ import os
 import signal
 import stat
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -273,6 +274,33 @@ def test_a_step_that_fails_leaves_nothing_behind_and_a_sign_of_life(root: Path) 
 def test_without_a_token_nothing_is_asked(root: Path) -> None:
     with _lock.hold(str(root), "", "image"):
         assert not root.exists()
+
+
+def test_a_look_says_who_has_it_and_whether_anything_is_at_work(root: Path) -> None:
+    assert _lock.look(str(root)) == {}
+    acquire(root, "t1")
+    age(root, 300)
+    seen = _lock.look(str(root))
+    assert (seen["owner"], seen["step"], seen["at_work"]) == ("t1@here", "lock", False)
+    assert 300 <= seen["silent_seconds"] < 310
+    assert seen["description"].startswith("t1@here, ")
+    assert "token" not in seen
+    with at_work(root, "t1"):
+        seen = _lock.look(str(root))
+        assert (seen["step"], seen["at_work"], seen["silent_seconds"]) == ("migrate", True, 0)
+    _lock.release(str(root), "t1")
+    assert _lock.look(str(root)) == {}
+
+
+def test_a_look_is_in_nobodys_way(root: Path) -> None:
+    """It tries the step flock for a moment, and a step that begins just then is refused where it does so unguarded."""
+    acquire(root, "t1")
+    with ThreadPoolExecutor() as pool, _lock.guarded(root / _lock.FOLDER):
+        looking = pool.submit(_lock.look, str(root))
+        with pytest.raises(TimeoutError):
+            looking.result(timeout=0.3)
+        _lock.write(root / _lock.FOLDER, replace(lying(root), step="switch"))
+    assert looking.result()["step"] == "switch"
 
 
 def test_breaking(root: Path) -> None:

@@ -45,7 +45,7 @@ INFO: dict[str, Any] = {
             "git_revision": "abc1234",
             "image": "demo/app:0123456789ab",
         },
-        "services": {"mysql": SERVICE, "worker": {**SERVICE, "health": "", "image": "demo/app:0123456789ab"}},
+        "services": {"mysql": [SERVICE], "worker": [{**SERVICE, "health": "", "image": "demo/app:0123456789ab"}]},
     },
 }
 
@@ -53,7 +53,7 @@ INFO: dict[str, Any] = {
 def changed(**services: dict[str, Any]) -> dict[str, Any]:
     info = copy.deepcopy(INFO)
     for name, values in services.items():
-        info["stack"]["services"][name].update(values)
+        info["stack"]["services"][name][0].update(values)
     return info
 
 
@@ -95,9 +95,64 @@ def test_hosts_without_stack_engine_or_answer() -> None:
     assert "c: unreachable - nothing is known about it: it did not answer" in text
 
 
+LOCK = {
+    "at_work": False,
+    "silent_seconds": 5,
+    "description": "ana@desk, `ansible-playbook site.yml`, started 03:00:00 UTC (9 s ago), in step switch, last sign 5 s ago",
+}
+
+
+def half_done(**lock: Any) -> dict[str, Any]:
+    """Return a stack in the middle of a switch: the container of the next release is beside the one that serves."""
+    info = copy.deepcopy(INFO)
+    web = {**SERVICE, "image": "demo/app:0123456789ab", "container": "demo-web-1"}
+    new = {**web, "image": "demo/app:fedcba987654", "container": "demo-web-2", "health": "starting", "stray": True}
+    info["stack"]["services"]["web"] = [web, new]
+    info["stack"]["lock"] = {**LOCK, **lock}
+    return info
+
+
+def test_a_switch_that_was_left_in_its_middle_needs_attention() -> None:
+    verdict, problems = _status.assess(half_done())
+    assert verdict == "attention"
+    assert problems == [
+        "not of the release that is recorded: demo-web-2 (demo/app:fedcba987654)",
+        f"the lock is held and nothing of its run is at work on the host: {LOCK['description']}",
+        "if that run is dead, run the same again: it goes on from there",
+    ]
+
+
+def test_a_switch_at_work_is_no_problem_and_both_containers_are_shown() -> None:
+    info = half_done(at_work=True)
+    assert _status.assess(info) == ("ok", [])
+    text = _status.render_text({"web1": info})
+    assert [line.split()[-1] for line in text.splitlines() if line.startswith("  web")] == [
+        "demo/app:0123456789ab",
+        "demo/app:fedcba987654",
+    ]
+    assert f"  lock     {LOCK['description']}" in text.splitlines()
+
+
+def test_a_lock_is_a_problem_once_it_is_silent() -> None:
+    info = copy.deepcopy(INFO)
+    info["stack"]["lock"] = LOCK
+    assert _status.assess(info) == ("ok", [])
+    info["stack"]["lock"] = {**LOCK, "silent_seconds": 120}
+    assert _status.assess(info)[0] == "attention"
+
+
+def test_of_several_containers_the_one_with_the_problem_is_named() -> None:
+    info = copy.deepcopy(INFO)
+    info["stack"]["services"]["worker"] = [
+        {**SERVICE, "container": "demo-worker-1"},
+        {**SERVICE, "container": "demo-worker-2", "state": "exited"},
+    ]
+    assert _status.assess(info) == ("attention", ["demo-worker-2 is exited"])
+
+
 def test_what_never_started_and_what_is_missing_say_so() -> None:
     info = changed(worker={"state": "created", "health": "", "started": "", "restarts": 0})
-    info["stack"]["services"]["mysql"] = {"state": "missing"}
+    info["stack"]["services"]["mysql"] = [{"state": "missing"}]
     rows = [line.split() for line in _status.render_text({"web1": info}).splitlines()[-2:]]
     assert rows == [
         ["mysql", "missing", "-", "0", "-", "-"],

@@ -82,7 +82,7 @@ def test_strays_are_found_only_in_managed_directories(tmp_path: Path) -> None:
 def test_a_masked_diff_shows_which_lines_changed_and_no_value() -> None:
     before = "# header\nSECRET_KEY='alpha'\nDB_PASSWORD='beta'\n"
     after = "# header\nSECRET_KEY='alpha'\nDB_PASSWORD='gamma'\nNEW=1\n"
-    masked = _tree.mask(before, after, named=True)
+    masked = _tree.mask(before, after, _tree.NAMES[".env"])
     assert masked == (
         "# header\nSECRET_KEY=******** #1\nDB_PASSWORD=******** #2\n",
         "# header\nSECRET_KEY=******** #1\nDB_PASSWORD=******** #3\nNEW=******** #4\n",
@@ -98,6 +98,20 @@ def test_a_file_that_may_be_nothing_but_a_password_shows_nothing_of_it(line: str
     change = _tree.Change("redis/password", "redis", "update", f"{line}\n", "other\n")
     diff = _tree.diff_of(change, "/opt/app", secret=True)
     assert (diff["before"], diff["after"]) == ("******** #1\n", "******** #2\n")
+
+
+def test_a_directive_is_shown_by_its_name() -> None:
+    before = 'requirepass "SECRET one"\nmaxmemory 64mb\nlone\n'
+    change = _tree.Change("redis/redis.conf", "redis", "update", before, before.replace("64mb", "80mb"))
+    diff = _tree.diff_of(change, "/opt/app", secret=True)
+    assert diff["before"] == "requirepass ******** #1\nmaxmemory ******** #2\n******** #3\n"
+    assert diff["after"] == "requirepass ******** #1\nmaxmemory ******** #4\n******** #3\n"
+
+
+@pytest.mark.parametrize("path", ["nginx/stray.conf", "redis/stray.env"])
+def test_of_a_file_that_nobody_asks_for_nothing_is_shown(path: str) -> None:
+    change = _tree.Change(path, "nginx", "remove", "correct horse=battery staple\n")
+    assert _tree.diff_of(change, "/opt/app", secret=True)["before"] == "******** #1\n"
 
 
 def test_the_digest_depends_on_paths_and_contents_and_not_on_their_order() -> None:

@@ -10,6 +10,7 @@ from ansible_collections.barehost.django.plugins.module_utils import (
     _migrations,
     _oneshot,
     _program_migrate,
+    _release,
     _schema,
     _serving,
 )
@@ -50,8 +51,37 @@ def ask(module: AnsibleModule, project: _oneshot.Project, *, apply: bool, lock_w
 
 
 def ask_serving(question: _serving.Question, params: Mapping[str, Any]) -> _oneshot.Answer:
-    """Let Django plan in the container that serves."""
-    return question.ask(_program_migrate, params["timeout"], **wanted(params), apply=False, lock_wait_timeout=0)
+    """Let Django plan in the container that serves; where the database does not answer, by what it had when it was last asked."""
+    applied = applied_by_record(params["project_dir"])
+    asked = {**wanted(params), "applied": applied, "apply": False, "lock_wait_timeout": 0}
+    return question.ask(_program_migrate, params["timeout"], **asked)
+
+
+def applied_by_record(project_dir: str) -> list[str] | None:
+    """Return what the database must have applied, as the records say it; None where they do not."""
+    current = _release.current_record(project_dir) or {}
+    if not _schema.answer_of(current).get("known"):
+        return None
+    records = _release.records(project_dir)
+    later = _schema.find(records, _schema.since(records, current))
+    if any(entry["state"] != _schema.APPLIED for entry in later):
+        return None
+    return sorted({*_schema.lived_with(current), *(entry["migration"] for entry in later)})
+
+
+def by_record(answer: _oneshot.Answer, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the plan of a database that does not answer, as the records have it; empty where they do not say it.
+
+    Raises ProgramError where the real run will refuse it.
+    """
+    planned = answer.first("plan_by_record")
+    if planned is None:
+        return {}
+    result: dict[str, Any] = {key: planned[key] for key in ("plan", "heads", "unknown")}
+    result.update(kinds=_migrations.kinds(planned["plan"]), plan_known=True)
+    if params["serving"] and not params["allow_destructive"] and result["kinds"]["destructive"]:
+        raise _oneshot.ProgramError(_migrations.refusal(planned["plan"]), _oneshot.Answer(0), **result)
+    return result
 
 
 def wanted(params: Mapping[str, Any]) -> dict[str, Any]:

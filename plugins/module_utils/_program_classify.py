@@ -23,6 +23,8 @@ DATA = "data"
 # The worst first: what stands for an operation that is made of several.
 SEVERITY = (DESTRUCTIVE, DATA, ADDITIVE)
 FINE: Verdict = (ADDITIVE, "")
+# Where the judgement itself has failed.
+UNJUDGED = "it cannot be judged"
 NO_COLUMN_FOR_OLD_CODE = (
     "NOT NULL without a database default: an INSERT of the serving code, which does not know the column, would fail; "
     "give it null=True or db_default, and make it NOT NULL in a later release"
@@ -358,7 +360,7 @@ class Classifier:
             if verdict[0] == DESTRUCTIVE and not change.reaches_database():
                 return ADDITIVE, "nothing happens in this database: a router or the model keeps it out"
         except Exception as error:  # noqa: BLE001 - rendering models runs any code
-            return DESTRUCTIVE, f"it cannot be judged: {type(error).__name__}: {' '.join(str(error).split())[:200]}"
+            return DESTRUCTIVE, f"{UNJUDGED}: {type(error).__name__}: {' '.join(str(error).split())[:200]}"
         return verdict
 
     def on_new_table(self, change: Change) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.barehost.django.plugins.module_utils._program_base import Reporter  # noqa: TC002 - parts are found by it
-from ansible_collections.barehost.django.plugins.module_utils._program_classify import DESTRUCTIVE, Classifier
+from ansible_collections.barehost.django.plugins.module_utils._program_classify import DESTRUCTIVE, UNJUDGED, Classifier
 from ansible_collections.barehost.django.plugins.module_utils._program_user import converge
 
 
@@ -77,6 +77,7 @@ def find_plan(parameters: dict[str, Any], reporter: Reporter) -> list[dict[str, 
 
     connection = connections[parameters["database"]]
     if not reporter.connected(connection):
+        plan_by_record(parameters, reporter, connection)
         return None
     try:
         # Not prepared as `migrate` itself does it before it applies anything: a plan makes no extension of PostgreSQL.
@@ -96,6 +97,39 @@ def find_plan(parameters: dict[str, Any], reporter: Reporter) -> list[dict[str, 
     if parameters.get("superuser") and not plan:
         look_at_user(parameters["superuser"], reporter)
     return plan
+
+
+def plan_by_record(parameters: dict[str, Any], reporter: Reporter, connection: Any) -> None:  # noqa: ANN401 - Django's
+    """Plan against what the database had when it was last asked, where it does not answer; say nothing where that fails.
+
+    Only the names come from there. What an operation means may depend on the kind of the database, which then nobody knows.
+    """
+    applied = parameters.get("applied")
+    if applied is None:
+        return
+    from django.db.migrations.executor import MigrationExecutor
+    from django.db.migrations.recorder import MigrationRecorder
+
+    # Otherwise each question about it would wait for it again.
+    connection.ensure_connection = no_database
+    known = dict.fromkeys(tuple(name.split(".", 1)) for name in applied)
+    # This process does nothing else, and the loader takes no recorder of another kind.
+    MigrationRecorder.applied_migrations = lambda _recorder: dict(known)
+    try:
+        executor = MigrationExecutor(connection)
+        refuse_conflicts(executor.loader)
+        plan = make_plan(executor)
+        found = census(executor.loader)
+        heads = dict(sorted(executor.loader.graph.leaf_nodes()))
+    except Exception:  # noqa: BLE001 - loading migrations imports any code; what is wrong is said once the database answers
+        return
+    if not any(operation["reason"].startswith(UNJUDGED) for step in plan for operation in step["operations"]):
+        reporter.emit("plan_by_record", plan=plan, heads=heads, **found)
+
+
+def no_database() -> None:
+    """Stand for a connection that cannot be had."""
+    raise ConnectionError("the database does not answer")
 
 
 def refuse_conflicts(loader: Any) -> None:  # noqa: ANN401 - a MigrationLoader

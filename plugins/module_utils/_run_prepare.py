@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from ansible.module_utils.basic import AnsibleModule
 
+BY_RECORD = "the database does not answer, so that is what the records of the releases say"
 STEP = "static files, plan of migrations"
 SUPERUSER: dict[str, Any] = {
     "username": {"type": "str", "required": True},
@@ -79,6 +80,9 @@ def plan_of(module: AnsibleModule, answer: _oneshot.Answer, asked: str, seconds:
     }
     if answer.first("done") is None:
         if module.check_mode and _migrate.unreachable_yet(answer):
+            recorded = _migrate.by_record(answer, params)
+            if recorded:
+                return {**recorded, **superuser_by_record(module, recorded["plan"]), "unasked": BY_RECORD}
             return {"plan_known": False, "unknown_because": _migrate.NO_DATABASE}
         message = _migrate.failure(answer, found, params, apply=False)
         raise _oneshot.ProgramError(message, answer, **result)
@@ -180,6 +184,13 @@ def question_of(module: AnsibleModule) -> tuple[_serving.Question | None, dict[s
         return _serving.Question(module, module.params["release_id"]), {}
     except _serving.UnknownYetError as error:
         return None, by_record(module) or {"plan_known": False, "unknown_because": str(error)}
+
+
+def superuser_by_record(module: AnsibleModule, plan: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return what the last run has found of the superuser, who can only be there once nothing is missing."""
+    user = module.params["superuser"]
+    current = _release.current_record(module.params["project_dir"]) or {}
+    return {"superuser_settled": _release.found_before(current, user)} if user and not plan else {}
 
 
 def by_record(module: AnsibleModule) -> dict[str, Any]:

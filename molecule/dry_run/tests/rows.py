@@ -22,6 +22,7 @@ class Migration(migrations.Migration):
 '''
 ADD_TABLE = 'migrations.CreateModel("Truth", [("id", models.BigAutoField(primary_key=True))])'
 ADD_NOTE = 'migrations.AddField("Truth", "note", models.TextField(null=True))'
+ADD_MORE = 'migrations.AddField("Truth", "more", models.TextField(null=True))'
 DROP_NOTE = 'migrations.RemoveField("Truth", "note")'
 CONTAINER = (
     "docker ps --all --quiet --filter label=com.docker.compose.project=app --filter label=com.docker.compose.service="
@@ -43,6 +44,8 @@ class Row:
     options: tuple[str, ...] = ()
     # Both runs have to refuse it; its variables and its source do not stay.
     refused: bool = False
+    # What is done on the host afterwards, where no run repairs it.
+    undo: str = ""
 
 
 def of(service: str, verb: str) -> str:
@@ -102,6 +105,18 @@ ROWS = (
         host=of("worker", "pause"),
         source={"settings/paused.py": "NUMBER = 1\n"},
     ),
+    Row(
+        "paused Nginx, new release",
+        ("compose_up", "release_switch"),
+        host=of("nginx", "pause"),
+        source={"settings/edge.py": "NUMBER = 1\n"},
+    ),
+    Row(
+        "paused database, new release",
+        ("release_switch",),
+        host=of("mysql", "pause"),
+        source={"settings/asleep.py": "NUMBER = 1\n"},
+    ),
     Row("removed beat", ("release_switch",), host=of("beat", "rm --force")),
     Row(
         "removed image",
@@ -111,6 +126,14 @@ ROWS = (
     Row("lost password", ("stack_secrets",), host=f"rm {STACK}/secrets/mysql_password"),
     Row("lost static files", ("django_prepare",), host=f"rm -r {STACK}/static/$(readlink {STACK}/static/current)"),
     Row("damaged override", ("release_switch",), host=f"echo '{{' > {STACK}/compose.override.yaml"),
+    Row(
+        "file where a later step wants a directory",
+        (),
+        host=f"mv {STACK}/releases/settings {STACK}/kept && touch {STACK}/releases/settings",
+        source={"settings/obstacle.py": "NUMBER = 1\n"},
+        refused=True,
+        undo=f"rm {STACK}/releases/settings && mv {STACK}/kept {STACK}/releases/settings",
+    ),
     Row("another data service", ("release_image",), variables={"stack_extra_services": {"stray": SERVICE}}),
     Row("no other data service", ("compose_up",), variables={"stack_extra_services": {}}),
     # The project.
@@ -128,9 +151,17 @@ ROWS = (
     ),
     Row("another migration", ("django_migrate",), source=migration("0003_note", "0002_truth", ADD_NOTE)),
     Row(
-        "destructive migration",
+        "stopped database, new migration",
+        ("django_migrate",),
+        host=of("mysql", "stop"),
+        source=migration("0004_more", "0003_note", ADD_MORE),
+    ),
+    Row("destructive migration", (), source=migration("0005_drop", "0004_more", DROP_NOTE), refused=True),
+    Row(
+        "paused database, destructive migration",
         (),
-        source=migration("0004_drop", "0003_note", DROP_NOTE),
+        host=of("mysql", "pause"),
+        source=migration("0005_drop", "0004_more", DROP_NOTE),
         refused=True,
     ),
     Row("build argument", ("release_image",), variables={"django_build_args": {"UNUSED": "2"}}),

@@ -160,6 +160,8 @@ def test_row(row: Row, machine: Host, inventory: Inventory) -> None:
         machine.run(row.host)
     dry, real = prove(row.name, machine, inventory, row.playbook, *row.options)
     result = RESULTS[-1]
+    if row.undo:
+        machine.run(row.undo)
     if row.refused:
         inventory.variables = kept
         for path in row.source:

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 Images = dict[str, dict[str, str]]
 
 
+NO_CONNECTION = {"event": "failed", "stage": "connect", "error": "OperationalError", "message": "no", "trace": ""}
+
+
 class Killed(BaseException):
     """The module's process is gone, in the middle."""
 
@@ -38,6 +41,8 @@ class Host:
     # Where an application ends before its end: at which migration, and how.
     stop: tuple[str, str] | None = None
     tries: list[str] = field(default_factory=list)
+    # Whether the database does not answer.
+    down: bool = False
     # What is said of paused containers.
     paused: str = ""
     warnings: list[str] = field(default_factory=list)
@@ -50,13 +55,17 @@ class Host:
 
     def events(self, image: Mapping[str, str], parameters: Mapping[str, Any]) -> tuple[int, list[dict[str, Any]]]:
         """Do what the program in the container does."""
-        steps = [(name, kind) for name, kind in image.items() if name not in self.applied]
+        applied = parameters.get("applied") if self.down else self.applied
+        if applied is None:
+            return 1, [NO_CONNECTION]
+        steps = [(name, kind) for name, kind in image.items() if name not in applied]
         plan = [{"migration": name, "operations": [operation(kind)]} for name, kind in steps]
         heads = dict(name.split(".") for name in image)
-        known, unknown = sorted(image), sorted(set(self.applied) - set(image))
-        said: list[dict[str, Any]] = [
-            {"event": "plan", "plan": plan, "heads": heads, "known": known, "replacing": [], "unknown": unknown}
-        ]
+        known, unknown = sorted(image), sorted(set(applied) - set(image))
+        found = {"plan": plan, "heads": heads, "known": known, "replacing": [], "unknown": unknown}
+        if self.down:
+            return 1, [NO_CONNECTION, {"event": "plan_by_record", **found}]
+        said: list[dict[str, Any]] = [{"event": "plan", **found}]
         if parameters["refuse_destructive"] and "destructive" in dict(steps).values():
             return 1, [*said, {"event": "refused"}]
         for name, _kind in steps if parameters["apply"] else []:
@@ -90,12 +99,14 @@ class Host:
         engine.on("ps", "status=paused", reply=(0, self.paused, ""))
         return engine.on("rm", reply=(0, "", "")).on("image", "inspect", reply=(0, "[]", ""))
 
-    def module(self, main: Any, release: str, engine: Engine | None = None, **args: Any) -> dict[str, Any]:
+    def module(
+        self, main: Any, release: str, engine: Engine | None = None, *, check: bool = False, **args: Any
+    ) -> dict[str, Any]:
         """Run a module for a release."""
         common = {"project_dir": str(self.root), "release_id": release, **args}
         clock = mock.patch("ansible_collections.barehost.django.plugins.module_utils._release.now", self.tick)
         with clock, mock.patch.object(basic.AnsibleModule, "warn", lambda _module, text: self.warnings.append(text)):
-            return run(main, common, engine or self.engine(release))
+            return run(main, common, engine or self.engine(release), check=check)
 
     def build(self, release: str) -> None:
         """Begin its record, as building its image does."""

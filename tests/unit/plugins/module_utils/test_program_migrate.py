@@ -212,3 +212,55 @@ def test_only_what_applies_prepares_the_database(app: Path) -> None:
     assert not (app / "prepared").exists()
     assert ask(app, _program_migrate).first("done") is not None
     assert (app / "prepared").exists()
+
+
+def asleep(app: Path) -> Path:
+    """Let the database of a project not answer."""
+    settings = app / "site_settings.py"
+    settings.write_text(settings.read_text().replace('"db.sqlite3"', '"/nowhere/db.sqlite3"'))
+    return app
+
+
+def names(app: Path) -> list[str]:
+    """Return what a project's database has applied."""
+    return [f"{label}.{name}" for label, name in query(app, "SELECT app, name FROM django_migrations")]
+
+
+def test_without_a_database_the_plan_is_what_was_not_applied_before(migrated: Path) -> None:
+    applied = names(migrated)
+    add_migration(migrated, "0002_more", "0001_initial", "migrations.RemoveField('item', 'name')")
+    answer = ask(asleep(migrated), _program_migrate, apply=False, applied=applied)
+    event = answer.first("plan_by_record")
+    assert event is not None
+    assert [step["migration"] for step in event["plan"]] == ["shop.0002_more"]
+    assert event["plan"][0]["operations"][0]["kind"] == "destructive"
+    assert (event["heads"]["shop"], event["unknown"]) == ("0002_more", [])
+    # It is still a database that does not answer.
+    failure = answer.first("failed")
+    assert failure is not None
+    assert (answer.code, failure["stage"], answer.first("plan")) == (1, "connect", None)
+
+
+def test_without_a_database_nothing_is_missing_where_nothing_is_new(migrated: Path) -> None:
+    applied = [*names(migrated), "shop.0000_gone"]
+    event = ask(asleep(migrated), _program_migrate, apply=False, applied=applied).first("plan_by_record")
+    assert event is not None
+    assert (event["plan"], event["unknown"]) == ([], ["shop.0000_gone"])
+
+
+def test_without_a_database_what_only_it_could_judge_is_not_planned(migrated: Path) -> None:
+    applied = names(migrated)
+    asks = (
+        "type('Asks', (migrations.AddField,), {'state_forwards': lambda self, *a: super(type(self), self).state_forwards(*a)})"
+        "('item', 'size', type('Sized', (__import__('django').db.models.IntegerField,), "
+        "{'db_parameters': lambda self, connection: connection.cursor()})(default=1))"
+    )
+    add_migration(migrated, "0002_more", "0001_initial", asks)
+    assert ask(migrated, _program_migrate, apply=False).first("plan") is not None
+    answer = ask(asleep(migrated), _program_migrate, apply=False, applied=applied)
+    assert answer.first("plan_by_record") is None
+
+
+def test_without_a_database_and_without_records_nothing_is_planned(migrated: Path) -> None:
+    answer = ask(asleep(migrated), _program_migrate, apply=False)
+    assert [event["event"] for event in answer.events] == ["failed"]

@@ -84,9 +84,8 @@ class ActionModule(ModuleAction):
             digests[tree["name"]] = digest
             files += rendered
         result = self.call("config_tree", {**args, "files": files}, task_vars)
-        result["digests"] = digests
-        result["file_digests"] = file_digests(files)
-        return result
+        # Above the reason of a refusal they would be all that is seen.
+        return result if result.get("failed") else {**result, "digests": digests, "file_digests": file_digests(files)}
 
     def _render_tree(self, tree: Mapping[str, Any], variables: dict[str, Any]) -> tuple[list[dict[str, Any]], str]:
         templates = role_directory(tree["role"]) / "templates"

@@ -20,7 +20,8 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     description:
-      - Compares and writes nothing. Where the host cannot be asked yet, says so and reports a change.
+      - Compares and writes nothing. Where the host cannot be asked yet, says so and reports a change, or fails as the real run
+        does (O(foreseen)).
     support: full
   diff_mode:
     description: Shows which fields change, never a password.
@@ -55,6 +56,12 @@ options:
     type: str
     choices: [running, oneshot]
     default: running
+  foreseen:
+    description: >-
+      Whether the same run has brought the app up before, which a dry run can only foresee. Where it has not, an app that does not
+      run is a failure of both.
+    type: bool
+    default: true
   timeout:
     description: Seconds after which the program is stopped.
     type: int
@@ -116,6 +123,7 @@ ARGUMENTS: dict[str, Any] = {
     "update_password": {"type": "str", "choices": ["always", "on_create"], "default": "always", "no_log": False},
     "fields": {"type": "dict", "default": {}},
     "container": {"type": "str", "choices": ["running", "oneshot"], "default": "running"},
+    "foreseen": {"type": "bool", "default": True},
     "timeout": {"type": "int", "default": 60},
 }
 # What Django raises for a table that the migrations have not made.
@@ -172,14 +180,18 @@ def exit_unknown(module: AnsibleModule, reason: str) -> None:
 
 
 def question_of(module: AnsibleModule) -> _serving.Question | None:
-    """Return what a dry run asks the release that serves; end it where it can ask nothing."""
-    if not module.check_mode:
+    """Return what a dry run asks the release that serves; end where nothing can be asked, or not yet."""
+    foreseen = module.params["foreseen"]
+    if not module.check_mode and foreseen:
         return None
     try:
-        return _serving.Question(module, "")
+        question = _serving.Question(module, "")
     except _serving.UnknownYetError as error:
+        if not foreseen:
+            module.fail_json(msg=f"setting up superuser {module.params['username']}: {error}")
         exit_unknown(module, str(error))
         return None
+    return question if module.check_mode else None
 
 
 def main() -> None:
@@ -210,7 +222,7 @@ def main() -> None:
         )
     done = answer.first("done")
     if done is None:
-        if module.check_mode and (reason := not_yet(answer)):
+        if module.check_mode and params["foreseen"] and (reason := not_yet(answer)):
             exit_unknown(module, reason)
         error = (answer.first("failed") or {}).get("error")
         message = _oneshot.explain(answer, f"setting up superuser {params['username']}", seconds)

@@ -68,6 +68,11 @@ SUPERUSER = {
     "django_superuser_password": "not-for-production-1",
 }
 
+OTHER_SUPERUSER = (
+    "-e",
+    '{"superuser_username": "other", "superuser_password": "not-for-production-3", "superuser_email": "o@example.com"}',
+)
+
 ROWS = (
     # Variables.
     Row("limit of Nginx", ("nginx", "stack", "config_tree", "compose_up"), variables={"nginx_client_max_body_mb": 26}),
@@ -179,6 +184,7 @@ ROWS = (
     Row("edited daemon.json", ("docker_engine",), "site", host="echo '{}' > /etc/docker/daemon.json"),
     Row("engine not enabled", ("docker_engine",), "site", host="systemctl disable docker docker.socket"),
     Row("deploy without an engine", (), host=ASLEEP, refused=True),
+    Row("superuser without an engine", (), "superuser", options=OTHER_SUPERUSER, refused=True),
     Row("stopped engine", ("docker_engine",), "site", host=ASLEEP),
     Row("stopped engine, changed configuration", ("nginx",), "site", ASLEEP, {"nginx_api_burst": 22}),
     Row("stopped engine, stopped worker", ("release_switch",), "site", host=f"{of('worker', 'stop')} && {ASLEEP}"),
@@ -195,10 +201,7 @@ ROWS = (
         "superuser of one run",
         ("django_superuser",),
         "superuser",
-        options=(
-            "-e",
-            '{"superuser_username": "other", "superuser_password": "not-for-production-3", "superuser_email": "o@example.com"}',
-        ),
+        options=OTHER_SUPERUSER,
     ),
     Row(
         "superuser without an address",

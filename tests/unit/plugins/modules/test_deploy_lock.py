@@ -398,19 +398,3 @@ def test_a_damaged_record_keeps_nobody_from_giving_the_lock_back(
     damage(stack, record)
     assert "failed" not in stack.call(state="free", token=token, result={**result, "to": "abc"})
     assert not stack.file.exists()
-
-
-@pytest.mark.parametrize("state", ["held", "broken"])
-@pytest.mark.parametrize("check", [True, False])
-def test_what_is_in_the_way_of_a_later_step_is_refused_with_the_lock(stack: Stack, state: str, *, check: bool) -> None:
-    (stack.root / "releases").mkdir(parents=True)
-    (stack.root / "releases" / "settings").touch()
-    refused = stack.call(state=state, check=check)
-    assert refused["failed"] is True
-    assert refused["msg"] == (
-        f"{stack.root}/releases/settings is a file and has to be a directory: nothing was done; move it away, then run the "
-        "same again"
-    )
-    # Another run has nothing to do with it, and is not waited for.
-    assert "in_the_way" not in refused
-    assert not stack.file.exists()

@@ -147,3 +147,18 @@ def test_failures(name: str, message: str) -> None:
 def test_empty(name: str) -> None:
     result = run(django_superuser.main, {**ARGS, name: ""})
     assert result["msg"] == f"{name} is empty: give the superuser one"
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_where_nothing_was_to_bring_the_app_up_one_that_does_not_run_is_a_failure(*, check: bool) -> None:
+    engine = Engine().on("ps", reply=(1, "", "Cannot connect to the Docker daemon"))
+    result = run(django_superuser.main, {**ARGS, "foreseen": False}, engine, check=check)
+    assert result["failed"] is True
+    assert result["msg"] == "setting up superuser admin: no container of the service web runs"
+
+
+def test_where_nothing_was_to_bring_the_database_up_one_that_does_not_answer_is_a_failure() -> None:
+    engine = stack_runs(Engine()).on(*DRY, reply=recorded("no_database"))
+    result = run(django_superuser.main, {**ARGS, "foreseen": False}, engine, check=True)
+    assert result["failed"] is True
+    assert "the database does not let the app in" in result["msg"]

@@ -1,0 +1,33 @@
+# Copyright: (c) 2026, The barehost authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""deploy_lock where something lies in the place of something else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from ansible_collections.barehost.django.plugins.modules import deploy_lock
+from support.modules import Engine, run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.mark.parametrize("state", ["held", "broken"])
+@pytest.mark.parametrize("check", [True, False])
+def test_what_is_in_the_way_of_a_later_step_is_refused_with_the_lock(
+    tmp_path: Path, state: str, *, check: bool
+) -> None:
+    obstacle = tmp_path / "releases" / "settings"
+    obstacle.parent.mkdir()
+    obstacle.touch()
+    args = {"project_dir": str(tmp_path), "audit_log": str(tmp_path / "audit.jsonl"), "state": state}
+    refused = run(deploy_lock.main, args, Engine(), check=check)
+    assert refused["failed"] is True
+    assert refused["msg"] == (
+        f"{obstacle} is a file and has to be a directory: nothing was done; move it away, then run the same again"
+    )
+    # Another run has nothing to do with it, and is not waited for.
+    assert "in_the_way" not in refused
+    assert [path.name for path in tmp_path.iterdir()] == ["releases"]

@@ -250,7 +250,10 @@ def audit_dead(module: AnsibleModule, lock: _lock_state.Lock, end: str) -> None:
 def hold(module: AnsibleModule) -> dict[str, Any]:
     """Take the lock."""
     params = module.params
-    refuse_obstacles(module)
+    obstacle = _layout.obstacle(params["project_dir"])
+    if obstacle:
+        write_refusal(module, obstacle, 0)
+        module.fail_json(msg=obstacle)
     lock = _lock_state.new(secrets.token_hex(16), params["caller"], params["expiry_seconds"])
     wish = _lock_state.Wish(lock, params["wait_seconds"], params["dead"])
     taken = _lock.acquire(params["project_dir"], wish, dry=module.check_mode)
@@ -266,13 +269,6 @@ def hold(module: AnsibleModule) -> dict[str, Any]:
         **({"seen": look(module, lock.token)} if params["look"] else {}),
         **({"secrets": _secrets.kept(Path(params["secrets"]))} if params["secrets"] else {}),
     }
-
-
-def refuse_obstacles(module: AnsibleModule) -> None:
-    """End where something lies in the place of something else: most of these places are needed only after the switch."""
-    obstacle = _layout.obstacle(module.params["project_dir"])
-    if obstacle:
-        module.fail_json(msg=obstacle)
 
 
 def look(module: AnsibleModule, token: str) -> dict[str, Any]:
@@ -302,13 +298,18 @@ def serving(module: AnsibleModule) -> str:
 
 
 def note_refusal(module: AnsibleModule) -> dict[str, Any]:
-    """Write the line of a run that never had the lock."""
-    refused = module.params["refused"]
-    began = _lock_state.now() - timedelta(seconds=refused["seconds"])
-    lock = _lock_state.begin(_lock_state.new("", module.params["caller"], 0), began)
-    if not module.check_mode:
-        audit(module, lock, {"result": "failed", "from": serving(module), "message": refused["message"]})
+    """Write the line of a run that has waited for the lock and never had it."""
+    write_refusal(module, module.params["refused"]["message"], module.params["refused"]["seconds"])
     return {"changed": False, "holder": {}}
+
+
+def write_refusal(module: AnsibleModule, message: str, seconds: float) -> None:
+    """Write the line of a run that was refused after so long; a dry run has none."""
+    if module.check_mode:
+        return
+    began = _lock_state.now() - timedelta(seconds=seconds)
+    lock = _lock_state.begin(_lock_state.new("", module.params["caller"], 0), began)
+    audit(module, lock, {"result": "failed", "from": serving(module), "message": message})
 
 
 def settings(module: AnsibleModule) -> list[str]:
@@ -362,7 +363,9 @@ def free(module: AnsibleModule) -> dict[str, Any]:
 def break_open(module: AnsibleModule) -> dict[str, Any]:
     """Remove the lock, whoever has it."""
     params = module.params
-    refuse_obstacles(module)
+    obstacle = _layout.obstacle(params["project_dir"])
+    if obstacle:
+        module.fail_json(msg=obstacle)
     lock = _lock.break_open(params["project_dir"], force=params["force"], dry=module.check_mode)
     if lock is None:
         return {"changed": False, "holder": {}, "msg": f"nobody holds the lock of {params['project_dir']}"}

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,7 +23,8 @@ def test_what_is_in_the_way_of_a_later_step_is_refused_with_the_lock(
     obstacle = tmp_path / "releases" / "settings"
     obstacle.parent.mkdir()
     obstacle.touch()
-    args = {"project_dir": str(tmp_path), "audit_log": str(tmp_path / "audit.jsonl"), "state": state}
+    log = tmp_path / "audit.jsonl"
+    args = {"project_dir": str(tmp_path), "audit_log": str(log), "state": state}
     refused = run(deploy_lock.main, args, Engine(), check=check)
     assert refused["failed"] is True
     assert refused["msg"] == (
@@ -30,4 +32,8 @@ def test_what_is_in_the_way_of_a_later_step_is_refused_with_the_lock(
     )
     # Another run has nothing to do with it, and is not waited for.
     assert "in_the_way" not in refused
-    assert [path.name for path in tmp_path.iterdir()] == ["releases"]
+    lines = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+    assert [(line["result"], line["message"]) for line in lines] == (
+        [("failed", refused["msg"])] if state == "held" and not check else []
+    )
+    assert {path.name for path in tmp_path.iterdir()} - {log.name} == {"releases"}

@@ -10,7 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.barehost.django.plugins.module_utils import _compose, _edge, _release, _up, _validate, _wait
+from ansible_collections.barehost.django.plugins.module_utils import (
+    _before,
+    _compose,
+    _edge,
+    _release,
+    _up,
+    _validate,
+    _wait,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -122,6 +130,8 @@ class BringUp:
         self.ahead: list[_up.Step] = []
         self.decision = Decision([], [], [])
         self.settled = False
+        # Service -> id of the image that it had before.
+        self.images: dict[str, str] = {}
         directory = wish["project_dir"]
         # In a dry run there may be nothing to compare with yet.
         self.nothing_there = self.check and not (
@@ -152,6 +162,7 @@ class BringUp:
             snapshot, root = self.engine.snapshot(self.wish["images"]), Path(self.engine.project_dir)
             self.decision = decide(self.wish, snapshot, root)
             self.ahead = decide(later, snapshot, root).all_steps() if later else []
+            self.images = {c.service: c.image_id for c in snapshot.containers}
             wanted = [c for c in snapshot.containers if c.service in self.wish["services"]]
             self.settled = not self.decision.all_steps() and all(c.ready for c in wanted)
         return self.decision
@@ -179,8 +190,11 @@ class BringUp:
             return
         # A MySQL that first starts with an option that it does not know leaves a data directory that none can use any more.
         self._prove([step.service for step in self.decision.steps if step.action == "create"])
-        self.engine.carry_out(self.decision.steps)
-        _wait.for_services(self.engine, self.wish["services"], self.wish["timeout"], fresh=self.decision.active)
+        try:
+            self.engine.carry_out(self.decision.steps)
+            _wait.for_services(self.engine, self.wish["services"], self.wish["timeout"], fresh=self.decision.active)
+        except _up.UpError as error:
+            raise _up.UpError(self.go_back(str(error))) from error
         for item in self.wish["reload"]:
             # Asked again: a container that was to be recreated may have been left as it is.
             if item["service"] in self.wish["services"] and needs_reload(
@@ -188,6 +202,39 @@ class BringUp:
             ):
                 reload_service(item, self.engine)
         self.engine.remove(self.decision.stray)
+
+    def go_back(self, problem: str) -> str:
+        """Give services that do not come up with their new configuration the one of before; return the problem, with that."""
+        lost = [
+            step.service for step in self.decision.steps if step.action == "recreate" and self.is_lost(step.service)
+        ]
+        root = Path(self.engine.project_dir)
+        if not lost or not _before.load(root):
+            return problem
+        # What is started again and again may be asked to stop before it listens to that, and then takes its whole grace.
+        looping = [c.id for c in self.engine.containers() if c.service in lost and (c.restarts or not c.running)]
+        if looping:
+            self.engine.try_call(["docker", "rm", "--force", *looping])
+        _before.put_back(root)
+        names = ", ".join(lost)
+        # What the services should be made from is what the files say, again.
+        engine = _up.Engine(self.engine.try_call, str(root), self.engine.files, self.engine.project)
+        try:
+            engine.carry_out(_up.plan(lost, engine.snapshot()))
+            _wait.for_services(engine, lost, self.wish["timeout"], fresh=lost)
+        except _up.UpError as error:
+            return f"{names} comes up neither with its new configuration nor with the one of before: {problem}; before: {error}"
+        return f"{names} did not come up with its new configuration, and goes on with the one of before: {problem}"
+
+    def is_lost(self, service: str) -> bool:
+        """Whether a service has been replaced by one that does not serve, and not by one that is still at it.
+
+        With another image its data may have been changed for good, and one of before is no way back.
+        """
+        found = [c for c in self.engine.containers() if c.service == service]
+        if any(c.image_id != self.images.get(service, c.image_id) for c in found):
+            return False
+        return not found or any(not c.running or c.restarts or c.health == "unhealthy" for c in found)
 
     def result(self) -> dict[str, Any]:
         """Return what was done, as the modules return it."""

@@ -194,7 +194,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.barehost.django.plugins.module_utils import _litter, _lock, _tree, _validate
+from ansible_collections.barehost.django.plugins.module_utils import _before, _litter, _lock, _tree, _validate
 
 FILE_SPEC: dict[str, Any] = {
     "path": {"type": "str", "required": True},
@@ -316,6 +316,7 @@ def converge(module: AnsibleModule, dest: Path) -> None:
             dest.chmod(DEST_MODE)
     unchecked = validate(module, list(specs.values()), services, dest) if changes else []
     if changes and not module.check_mode:
+        _before.note(dest, [change.path for change in changes if change.action in ("create", "update", "remove")])
         install(specs, changes, dest)
     if unchecked and module.check_mode:
         module.warn(

@@ -186,6 +186,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.barehost.django.plugins.module_utils import (
     _audit,
+    _before,
     _layout,
     _lock,
     _lock_state,
@@ -322,6 +323,7 @@ def settings(module: AnsibleModule) -> list[str]:
         with _lock.hold(root, module.params["token"], "settings"):
             if good:
                 _release.prove(root, module.params["result"]["to"])
+                _before.forget(Path(root))
                 return []
             before = file_texts(root)
             _release.restore_files(root)

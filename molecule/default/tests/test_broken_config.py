@@ -30,12 +30,16 @@ GOOD = {
 }
 
 
+# MySQL accepts it, and does not start with it: the file has another size.
+UNUSABLE = {"mysql_config": {"innodb_data_file_path": "ibdata1:5M"}}
+FILES = f"find {STACK_DIR} ! -path '*/beat/*' ! -path '*/lock/*' -type f -exec md5sum {{}} + | sort"
+
+
 def serving(root: Any) -> str:
     """Return what must stay: files, containers with the moment of their start, images, volumes."""
-    files = f"find {STACK_DIR} ! -path '*/beat/*' ! -path '*/lock/*' -type f -exec md5sum {{}} + | sort"
     containers = "docker inspect --format '{{.Id}} {{.State.StartedAt}}' $(docker ps --all --quiet) | sort"
     rest = "docker images --quiet | sort; docker volume ls --quiet"
-    return str(root.check_output(f"{files}; {containers}; {rest}"))
+    return str(root.check_output(f"{FILES}; {containers}; {rest}"))
 
 
 def memory(root: Any) -> str:
@@ -79,6 +83,20 @@ def test_what_they_accept_is_applied_once(root: Any, playbook: Callable[..., Any
     ask = f'docker exec {container_of(root, "mysql")} sh -c "MYSQL_PWD=$(cat {STACK_DIR}/secrets/mysql_root_password) {option}"'
     assert root.check_output(ask) == str(48 * 1024 * 1024)
     assert request("/health/").status == 200
+
+
+def test_what_a_database_accepts_and_does_not_start_with_is_taken_back(root: Any, playbook: Callable[..., Any]) -> None:
+    assert playbook("deploy").code == 0
+    before = root.check_output(FILES)
+    failed = playbook("deploy", "-e", json.dumps(UNUSABLE))
+    assert failed.code != 0
+    assert "mysql did not come up with its new configuration, and goes on with the one of before: " in failed.message
+    assert "it says: The innodb_system data file './ibdata1' is of a different size" in failed.message
+    assert request("/health/").status == 200
+    assert root.check_output(FILES) == before
+    assert root.check_output(f"ls {STACK_DIR}/lock") == "step"
+    again = playbook("deploy")
+    assert (again.code, again.changed) == (0, []), again.message
 
 
 def test_whom_a_dry_run_cannot_ask_it_names(root: Any, playbook: Callable[..., Any]) -> None:

@@ -54,6 +54,8 @@ BESIDE: dict[str, Any] = {
 }
 # What these begin with is used by nobody.
 NEW = frozenset({"create", "start", "none"})
+# What a switch does to an edge to which it gives another route.
+WOKEN = frozenset({"start", "unpause"})
 # And these are made anew, from an image that may never have seen the files.
 PROVEN = frozenset({"create", "recreate"})
 
@@ -160,12 +162,19 @@ class BringUp:
             self.decision = Decision(steps, [], [])
         else:
             snapshot, root = self.engine.snapshot(self.wish["images"]), Path(self.engine.project_dir)
-            self.decision = decide(self.wish, snapshot, root)
+            self.decision = self.foreseen(decide(self.wish, snapshot, root))
             self.ahead = decide(later, snapshot, root).all_steps() if later else []
             self.images = {c.service: c.image_id for c in snapshot.containers}
             wanted = [c for c in snapshot.containers if c.service in self.wish["services"]]
             self.settled = not self.decision.all_steps() and all(c.ready for c in wanted)
         return self.decision
+
+    def foreseen(self, decision: Decision) -> Decision:
+        """Return what is left to do, in a dry run, once the switch before this call has woken the edge and had it load its files."""
+        if not (self.check and self.wish.get("routed")):
+            return decision
+        steps = [_up.Step(step.service, "none") if step.action in WOKEN else step for step in decision.steps]
+        return Decision(steps, [], decision.stray)
 
     def prove_ahead(self) -> None:
         """Have what a later call makes anew say whether it accepts its files, which pulls its image, too."""

@@ -11,6 +11,16 @@ from ansible_collections.barehost.django.plugins.module_utils._program_base impo
 from ansible_collections.barehost.django.plugins.module_utils._program_classify import DESTRUCTIVE, UNJUDGED, Classifier
 from ansible_collections.barehost.django.plugins.module_utils._program_user import converge
 
+# What Django asks of a server of today, for one that does not answer.
+MYSQL = {
+    "version": "8.4.0",
+    "sql_mode": "STRICT_TRANS_TABLES",
+    "default_storage_engine": "InnoDB",
+    "sql_auto_is_null": False,
+    "lower_case_table_names": 0,
+    "has_zoneinfo_database": True,
+}
+
 
 def make_plan(executor: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - a MigrationExecutor
     """Return the migrations that are missing in the database, in their order, with what each operation means."""
@@ -110,8 +120,10 @@ def plan_by_record(parameters: dict[str, Any], reporter: Reporter, connection: A
     from django.db.migrations.executor import MigrationExecutor
     from django.db.migrations.recorder import MigrationRecorder
 
-    # Otherwise each question about it would wait for it again.
+    # Otherwise each question about it would wait for it again; the names of the types are what is asked of the server itself.
     connection.ensure_connection = no_database
+    if connection.vendor == "mysql":
+        connection.mysql_server_data = MYSQL
     known = dict.fromkeys(tuple(name.split(".", 1)) for name in applied)
     # This process does nothing else, and the loader takes no recorder of another kind.
     MigrationRecorder.applied_migrations = lambda _recorder: dict(known)

@@ -35,6 +35,8 @@ OPTIONS: dict[str, Any] = {
 def execute(job: Job) -> _switch.Switch:
     """Switch; what fails is taken back, and said."""
     host = job.host()
+    # Before anything is counted on it: it goes on with its old route, and its requests have to be drained like any other's.
+    host.wake_edge()
     timeouts = _switch.Timeouts(health=job.params["timeout"], drain=job.params["drain_timeout"])
     switch = _switch.Switch(host, job.target(host), timeouts)
     try:

@@ -220,11 +220,14 @@ class SwitchHost:
         test = () if tested else self.edge.test
         self.engine.reload(container, test, self.edge.reload, lambda: self._loaded(container))
 
+    def wake_edge(self) -> None:
+        """Let an edge go on that somebody has paused."""
+        self.unpause([c.id for c in self.planned if self.edge and c.service == self.edge.service and c.paused])
+
     def start_edge(self) -> None:
         """Start an edge that somebody has stopped, with the route that was written; where there is none yet, leave that be."""
         stopped = [c for c in self.containers() if self.edge and c.service == self.edge.service]
-        self.unpause([c.id for c in stopped if c.paused])
-        self.start([c.id for c in stopped if not c.paused])
+        self.start([c.id for c in stopped])
         if stopped and self.edge:
             # Where none runs there is nothing to ask, and this one may have ended at once.
             _up.until(

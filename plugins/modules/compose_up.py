@@ -68,6 +68,12 @@ options:
         default: ""
       test: {description: Command inside the container that must accept the files before the reload., type: list, elements: str, required: true}
       command: {description: Command inside the container that reloads., type: list, elements: str, required: true}
+  routed:
+    description:
+      - Whether a switch before this call has given the services another route, for which it starts what is stopped, lets go on
+        what is paused, and has them load their files. A dry run cannot see that it will have.
+    type: bool
+    default: false
   ahead:
     description:
       - What a later call will be asked for. Nothing of it is done now; RV(ahead) says what it would be, so that a call that has
@@ -123,6 +129,7 @@ ARGUMENTS: dict[str, Any] = {
     **_bring_up.WISH,
     "project_dir": {"type": "path", "required": True},
     "project": {"type": "str", "required": True},
+    "routed": {"type": "bool", "default": False},
 }
 
 

@@ -112,9 +112,15 @@ ROWS = (
     ),
     Row(
         "paused Nginx, new release",
-        ("compose_up", "release_switch"),
+        ("release_switch",),
         host=of("nginx", "pause"),
         source={"settings/edge.py": "NUMBER = 1\n"},
+    ),
+    Row(
+        "stopped Nginx, new release",
+        ("release_switch",),
+        host=of("nginx", "stop"),
+        source={"settings/edge.py": "STOPPED = 1\n"},
     ),
     Row(
         "paused database, new release",

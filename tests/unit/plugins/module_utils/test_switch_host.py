@@ -275,15 +275,19 @@ def test_an_edge_that_comes_up_with_the_engine_loads_what_is_there_by_then(tmp_p
     assert host(tmp_path, docker).route_loaded()
 
 
-def test_an_edge_that_was_paused_goes_on_with_the_route(
-    tmp_path: Path, docker: Docker, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_edge_that_was_paused_goes_on_before_anything_else(tmp_path: Path, docker: Docker) -> None:
     docker.containers[2] = container("nginx-1", "nginx", "paused")
-    runs = container("nginx-1", "nginx", shop_frontend="192.0.2.2")
-    docker.on_unpause = lambda: docker.containers.__setitem__(2, runs)
-    monkeypatch.setattr(_edge, "ask", lambda *_args: _edge.stamp(_edge.servers_text(ROUTE)))
-    host(tmp_path, docker).set_route(ROUTE)
+    place = host(tmp_path, docker)
+    place.planned = place.containers()
+    place.wake_edge()
     assert docker.calls == [["docker", "unpause", "nginx-1"]]
+
+
+def test_nothing_is_done_to_an_edge_that_runs(tmp_path: Path, docker: Docker) -> None:
+    place = host(tmp_path, docker)
+    place.planned = place.containers()
+    place.wake_edge()
+    assert docker.calls == []
 
 
 def test_an_edge_that_ends_as_soon_as_it_is_started_is_an_error(

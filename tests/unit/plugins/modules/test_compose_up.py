@@ -83,3 +83,19 @@ def test_a_dry_run_on_a_bare_host(tmp_path: Path) -> None:
 def test_without_ahead_nothing_is_said_of_it(tmp_path: Path) -> None:
     result = run(compose_up.main, {**args(tmp_path), "ahead": None}, engine_of(container("redis"), container("nginx")))
     assert "ahead" not in result
+
+
+@pytest.mark.parametrize(("state", "action"), [("exited", "start"), ("paused", "unpause")])
+@pytest.mark.parametrize("routed", [True, False])
+def test_a_dry_run_knows_that_the_switch_before_it_wakes_the_edge(
+    tmp_path: Path, state: str, action: str, *, routed: bool
+) -> None:
+    wish = {**args(tmp_path), "services": ["nginx"], "routed": routed}
+    result = run(compose_up.main, wish, engine_of(container("redis"), container("nginx", state=state)), check=True)
+    assert [step["action"] for step in result["steps"]] == ([] if routed else [action])
+
+
+def test_an_edge_that_is_made_anew_is_so_after_a_switch_too(tmp_path: Path) -> None:
+    wish = {**args(tmp_path), "services": ["nginx"], "routed": True}
+    result = run(compose_up.main, wish, engine_of(container("redis"), container("nginx", "0")), check=True)
+    assert [step["action"] for step in result["steps"]] == ["recreate"]

@@ -50,14 +50,14 @@ WISH: dict[str, Any] = {
 BESIDE: dict[str, Any] = {
     "project": {"type": "str", "required": True},
     **WISH,
-    "prove": {"type": "list", "elements": "dict", "options": _validate.OPTIONS, "default": []},
+    "validate": {"type": "list", "elements": "dict", "options": _validate.OPTIONS, "default": []},
 }
 # What these begin with is used by nobody.
 NEW = frozenset({"create", "start", "none"})
 # What a switch does to an edge to which it gives another route.
 WOKEN = frozenset({"start", "unpause"})
 # And these are made anew, from an image that may never have seen the files.
-PROVEN = frozenset({"create", "recreate"})
+MADE_ANEW = frozenset({"create", "recreate"})
 
 
 def running(item: dict[str, Any], containers: Sequence[_compose.Container]) -> list[_compose.Container]:
@@ -176,19 +176,19 @@ class BringUp:
         steps = [_up.Step(step.service, "none") if step.action in WOKEN else step for step in decision.steps]
         return Decision(steps, [], decision.stray)
 
-    def prove_ahead(self) -> None:
+    def validate_ahead(self) -> None:
         """Have what a later call makes anew say whether it accepts its files, which pulls its image, too."""
-        self._prove([step.service for step in self.ahead if step.action in PROVEN])
+        self._validate_services([step.service for step in self.ahead if step.action in MADE_ANEW])
 
-    def _prove(self, services: Sequence[str]) -> None:
+    def _validate_services(self, services: Sequence[str]) -> None:
         """Ask services at the same time; not in a dry run, since it takes containers."""
-        wanted = [item for item in self.wish.get("prove", []) if item["service"] in services]
+        wanted = [item for item in self.wish.get("validate", []) if item["service"] in services]
         if self.check or not wanted:
             return
-        checks = [_validate.Check.from_params(item) for item in wanted]
-        with ThreadPoolExecutor(len(checks)) as pool:
+        questions = [_validate.Question.from_params(item) for item in wanted]
+        with ThreadPoolExecutor(len(questions)) as pool:
             root = self.engine.project_dir
-            answers = list(pool.map(lambda check: _validate.ask_image(self._run, check, root, root), checks))
+            answers = list(pool.map(lambda question: _validate.ask_image(self._run, question, root, root), questions))
         refusals = [text for text in (answer.refusal("nothing that serves was changed") for answer in answers) if text]
         if refusals:
             raise _up.UpError("; ".join(refusals))
@@ -198,7 +198,7 @@ class BringUp:
         if self.check or self.settled:
             return
         # A MySQL that first starts with an option that it does not know leaves a data directory that none can use any more.
-        self._prove([step.service for step in self.decision.steps if step.action == "create"])
+        self._validate_services([step.service for step in self.decision.steps if step.action == "create"])
         try:
             self.engine.carry_out(self.decision.steps)
             _wait.for_services(self.engine, self.wish["services"], self.wish["timeout"], fresh=self.decision.active)

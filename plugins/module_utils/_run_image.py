@@ -106,17 +106,17 @@ def find_beside(module: AnsibleModule, origin: _origin.Origin) -> tuple[_origin.
         outcome = origin.find()
         if not outcome.needs:
             task.decide()
-            task.prove_ahead()
+            task.validate_ahead()
             task.act()
     elif task.decide().only_new:
         with ThreadPoolExecutor(2) as pool:
-            beside = [pool.submit(task.prove_ahead), pool.submit(task.act)]
+            beside = [pool.submit(task.validate_ahead), pool.submit(task.act)]
             outcome = origin.find()
         for part in beside:
             part.result()
     else:
         outcome = origin.find()
-        task.prove_ahead()
+        task.validate_ahead()
         task.act()
     if task.settled and outcome.action and not module.check_mode:
         # They were well before the image was made, which took its time and its memory.

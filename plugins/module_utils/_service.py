@@ -306,7 +306,7 @@ def config_validators(services: Mapping[str, Mapping[str, Any]]) -> list[dict[st
     """List how the services are asked whether they accept their files, before these are put in place."""
     for name, service in services.items():
         check_service(name, service)
-    return _validate.checks_of(services)
+    return _validate.questions_of(services)
 
 
 def service_reloads(

@@ -45,7 +45,7 @@ NOT_ASKED = frozenset({NOT_RUN, 126, 127, _oneshot.TIMED_OUT, _oneshot.KILLED, _
 
 
 @dataclass(frozen=True)
-class Check:
+class Question:
     """How a service is asked: a command in its image, or on the host where no image is said."""
 
     service: str
@@ -60,7 +60,7 @@ class Check:
     accepted: tuple[str, ...] = ()
 
     @classmethod
-    def from_params(cls, params: Mapping[str, Any]) -> Check:
+    def from_params(cls, params: Mapping[str, Any]) -> Question:
         """Read what OPTIONS describes."""
         lists = {key: tuple(params[key]) for key in ("command", "accepted")}
         return cls(**{**params, **lists})
@@ -86,7 +86,7 @@ def problem(entry: Mapping[str, Any]) -> str:
     return ""
 
 
-def checks_of(services: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+def questions_of(services: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
     """List how the services are asked, as OPTIONS describes it; one whose command is empty is not."""
     found = []
     for name in sorted(services):
@@ -108,32 +108,32 @@ def own_mounts(service: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _user(check: Check) -> list[str]:
-    return ["--user", check.user] if check.user else []
+def _user(question: Question) -> list[str]:
+    return ["--user", question.user] if question.user else []
 
 
-def run_cmd(check: Check, root: str, name: str, stack: str) -> list[str]:
+def run_cmd(question: Question, root: str, name: str, stack: str) -> list[str]:
     """Return the argv of a container that is asked about the files below root and removed afterwards; it has no network.
 
     Its name and the label tell whose it is, where a killed run has left it.
     """
-    command = [word.replace("{scratch}", MEMORY) for word in check.command]
-    volumes = [f"--volume={root}/{folder}:{target}:ro" for folder, target in sorted(check.mounts.items())]
+    command = [word.replace("{scratch}", MEMORY) for word in question.command]
+    volumes = [f"--volume={root}/{folder}:{target}:ro" for folder, target in sorted(question.mounts.items())]
     known = ["--name", name, "--label", f"{_oneshot.LABEL}={stack}"]
-    argv = ["docker", "run", *known, "--rm", "--network=none", *_user(check), *volumes]
-    if check.entrypoint:
-        return [*argv, check.image, *command]
-    return [*argv, f"--entrypoint={command[0]}", check.image, *command[1:]]
+    argv = ["docker", "run", *known, "--rm", "--network=none", *_user(question), *volumes]
+    if question.entrypoint:
+        return [*argv, question.image, *command]
+    return [*argv, f"--entrypoint={command[0]}", question.image, *command[1:]]
 
 
-def host_cmd(check: Check, staging: str) -> list[str]:
+def host_cmd(question: Question, staging: str) -> list[str]:
     """Return the argv of a command on the host."""
-    return [word.replace("{staging}", staging) for word in check.command]
+    return [word.replace("{staging}", staging) for word in question.command]
 
 
-def exec_cmd(check: Check, container: str) -> list[str]:
+def exec_cmd(question: Question, container: str) -> list[str]:
     """Return the argv of a shell in the container that runs; what it does, files and all, comes on its standard input."""
-    return ["docker", "exec", "--interactive", *_user(check), container, "sh", "-s"]
+    return ["docker", "exec", "--interactive", *_user(question), container, "sh", "-s"]
 
 
 def moved(text: str, targets: Iterable[str], scratch: str) -> str:
@@ -143,17 +143,17 @@ def moved(text: str, targets: Iterable[str], scratch: str) -> str:
     return text
 
 
-def copies(check: Check, files: Mapping[str, str], scratch: str) -> dict[str, str]:
+def copies(question: Question, files: Mapping[str, str], scratch: str) -> dict[str, str]:
     """Map the path that each of a service's files has in the copy to its content there."""
     found = {}
     for path, content in sorted(files.items()):
-        for folder, target in check.mounts.items():
+        for folder, target in question.mounts.items():
             if path.startswith(f"{folder}/"):
-                found[f"{scratch}{target}{path[len(folder) :]}"] = moved(content, check.mounts.values(), scratch)
+                found[f"{scratch}{target}{path[len(folder) :]}"] = moved(content, question.mounts.values(), scratch)
     return found
 
 
-def script(check: Check, files: Mapping[str, str], scratch: str, entrypoint: Sequence[str]) -> str:
+def script(question: Question, files: Mapping[str, str], scratch: str, entrypoint: Sequence[str]) -> str:
     """Return what the shell does: copy the files into memory, ask, remove them.
 
     `printf` is part of every shell, so nothing of a file stands on a command line.
@@ -165,11 +165,11 @@ def script(check: Check, files: Mapping[str, str], scratch: str, entrypoint: Seq
         "trap 'exit 125' HUP INT TERM",
         f"cd {scratch} || exit 125",
     ]
-    for path, content in copies(check, files, scratch).items():
+    for path, content in copies(question, files, scratch).items():
         lines.append(f"mkdir -p {shlex.quote(str(PurePosixPath(path).parent))} || exit 125")
         lines.append(f"printf %s {shlex.quote(content)} > {shlex.quote(path)} || exit 125")
-    words = [moved(word.replace("{scratch}", scratch), check.mounts.values(), scratch) for word in check.command]
-    command = [*(entrypoint if check.entrypoint else ()), *words]
+    words = [moved(word.replace("{scratch}", scratch), question.mounts.values(), scratch) for word in question.command]
+    command = [*(entrypoint if question.entrypoint else ()), *words]
     lines += [
         f"set -- {shlex.join(command)}",
         f'if command -v timeout > /dev/null; then set -- timeout {SECONDS} "$@"; fi',
@@ -184,7 +184,7 @@ def script(check: Check, files: Mapping[str, str], scratch: str, entrypoint: Seq
 class Answer:
     """What came of a question."""
 
-    check: Check
+    question: Question
     code: int
     said: str
 
@@ -196,68 +196,70 @@ class Answer:
     @property
     def accepted(self) -> bool:
         """Whether it has accepted its files."""
-        return self.code == 0 or any(re.search(pattern, self.said) for pattern in self.check.accepted)
+        return self.code == 0 or any(re.search(pattern, self.said) for pattern in self.question.accepted)
 
     def refusal(self, outcome: str) -> str:
         """Say in a line why the files are not taken, and what became of them; empty where they are."""
         if self.accepted:
             return ""
-        what = self.check.whose
+        what = self.question.whose
         advice = (
-            "see what its services are made from" if self.check.service == "*" else f"correct the variables of {what}"
+            "see what its services are made from"
+            if self.question.service == "*"
+            else f"correct the variables of {what}"
         )
         said = _logs.complaint(self.said)
         if self.asked:
             return (
-                f"the new configuration of {what} was refused: {self.check.program} says: {said}; {outcome}: {advice}, "
+                f"the new configuration of {what} was refused: {self.question.program} says: {said}; {outcome}: {advice}, "
                 "then run the same again"
             )
         return (
-            f"the new configuration of {what} could not be checked with {self.check.program} (exit code {self.code}): "
+            f"the new configuration of {what} could not be checked with {self.question.program} (exit code {self.code}): "
             f"{said}; {outcome}: put that right, then run the same again"
         )
 
 
-def ask_image(run: Runner, check: Check, root: str, stack: str) -> Answer:
+def ask_image(run: Runner, question: Question, root: str, stack: str) -> Answer:
     """Ask in a new container of the service's image; one that is not there is pulled, which takes the time that it takes."""
-    if run(_compose.image_cmd([check.image]), None)[0] != 0:
-        code, out, err = run(["docker", "pull", "--quiet", check.image], None)
+    if run(_compose.image_cmd([question.image]), None)[0] != 0:
+        code, out, err = run(["docker", "pull", "--quiet", question.image], None)
         if code != 0:
-            return Answer(check, NOT_RUN, out + err)
+            return Answer(question, NOT_RUN, out + err)
     name = _oneshot.container_name("check")
-    code, out, err = run(_oneshot.limited(run_cmd(check, root, name, stack), SECONDS, "timeout"), None)
+    code, out, err = run(_oneshot.limited(run_cmd(question, root, name, stack), SECONDS, "timeout"), None)
     code = _oneshot.as_a_shell_says(code)
     if code in (_oneshot.TIMED_OUT, _oneshot.KILLED):
         # What does not end when it is told to goes on without its client.
         run(["docker", "rm", "--force", name], None)
-    return Answer(check, code, out + err)
+    return Answer(question, code, out + err)
 
 
-def ask_host(run: Runner, check: Check, staging: str, root: str) -> Answer:
+def ask_host(run: Runner, question: Question, staging: str, root: str) -> Answer:
     """Ask a command on the host."""
-    code, out, err = run(host_cmd(check, staging), None)
-    return Answer(check, code, (out + err).replace(staging, root))
+    code, out, err = run(host_cmd(question, staging), None)
+    return Answer(question, code, (out + err).replace(staging, root))
 
 
-def ask_running(run: Runner, check: Check, container: _compose.Container, files: Mapping[str, str]) -> Answer:
+def ask_running(run: Runner, question: Question, container: _compose.Container, files: Mapping[str, str]) -> Answer:
     """Ask in the container that runs."""
     scratch = f"{MEMORY}/barehost-{secrets.token_hex(8)}"
-    code, out, err = run(exec_cmd(check, container.id), script(check, files, scratch, container.entrypoint))
-    return Answer(check, code, (out + err).replace(scratch, ""))
+    code, out, err = run(exec_cmd(question, container.id), script(question, files, scratch, container.entrypoint))
+    return Answer(question, code, (out + err).replace(scratch, ""))
 
 
 def same_image(
-    check: Check, containers: Sequence[_compose.Container], image_ids: Mapping[str, str]
+    question: Question, containers: Sequence[_compose.Container], image_ids: Mapping[str, str]
 ) -> _compose.Container | None:
     """Return a running container of the service that is of the image that its files are for."""
-    wanted = image_ids.get(_compose.normalize_reference(check.image), "")
-    return next((c for c in containers if c.service == check.service and c.running and c.image_id == wanted), None)
+    wanted = image_ids.get(_compose.normalize_reference(question.image), "")
+    return next((c for c in containers if c.service == question.service and c.running and c.image_id == wanted), None)
 
 
-def other_image(check: Check, containers: Sequence[_compose.Container]) -> bool:
+def other_image(question: Question, containers: Sequence[_compose.Container]) -> bool:
     """Whether a service is to be replaced by one of another image, which may not accept what this one does."""
-    wanted = _compose.normalize_reference(check.image)
-    return any(c.service == check.service and _compose.normalize_reference(c.image) != wanted for c in containers)
+    wanted = _compose.normalize_reference(question.image)
+    return any(c.service == question.service and _compose.normalize_reference(c.image) != wanted for c in containers)
 
 
 class Asker:
@@ -272,41 +274,45 @@ class Asker:
         self.unchecked: list[str] = []
 
     def answers(
-        self, checks: Sequence[Check], changed: Collection[str], staging: str | None, dry: Mapping[str, str] | None
+        self,
+        questions: Sequence[Question],
+        changed: Collection[str],
+        staging: str | None,
+        dry: Mapping[str, str] | None,
     ) -> Iterator[Answer]:
         """Ask one after the other; dry is what a dry run has of the files: their paths and contents.
 
         Without a place where the files lie nothing on the host can be asked.
         """
-        for check in checks:
-            if not check.image and check.service in {"*", *changed}:
-                answer = ask_host(self.run, check, staging, self.root) if staging else None
-                yield from self._known(check, answer, dry=dry is not None)
-        containers = self._containers() if any(check.image for check in checks) else None
-        inside = [c for c in checks if c.image and (c.service in changed or other_image(c, containers or ()))]
+        for question in questions:
+            if not question.image and question.service in {"*", *changed}:
+                answer = ask_host(self.run, question, staging, self.root) if staging else None
+                yield from self._known(question, answer, dry=dry is not None)
+        containers = self._containers() if any(question.image for question in questions) else None
+        inside = [c for c in questions if c.image and (c.service in changed or other_image(c, containers or ()))]
         if dry is not None:
             yield from self._running(inside, containers or [], dry)
         elif containers != []:
             # Without any container there is nothing to protect, and no image to pull ahead of the others.
-            yield from (ask_image(self.run, check, staging or self.root, self.root) for check in inside)
+            yield from (ask_image(self.run, question, staging or self.root, self.root) for question in inside)
 
-    def _known(self, check: Check, answer: Answer | None, *, dry: bool) -> Iterator[Answer]:
+    def _known(self, question: Question, answer: Answer | None, *, dry: bool) -> Iterator[Answer]:
         """Pass on an answer; a dry run that has none goes on without."""
         if answer is not None and (answer.asked or not dry):
             yield answer
         else:
-            self.unchecked.append(check.whose)
+            self.unchecked.append(question.whose)
 
     def _running(
-        self, checks: Sequence[Check], containers: Sequence[_compose.Container], files: Mapping[str, str]
+        self, questions: Sequence[Question], containers: Sequence[_compose.Container], files: Mapping[str, str]
     ) -> Iterator[Answer]:
-        asked = [check.image for check in checks] if containers else []
+        asked = [question.image for question in questions] if containers else []
         references = sorted({_compose.normalize_reference(image) for image in asked})
         image_ids = _compose.image_ids(lambda argv: self.run(argv, None), references)
-        for check in checks:
-            container = same_image(check, containers, image_ids)
-            answer = ask_running(self.run, check, container, files) if container else None
-            yield from self._known(check, answer, dry=True)
+        for question in questions:
+            container = same_image(question, containers, image_ids)
+            answer = ask_running(self.run, question, container, files) if container else None
+            yield from self._known(question, answer, dry=True)
 
     def _containers(self) -> list[_compose.Container] | None:
         """Return the containers of the project; None where nobody knows."""

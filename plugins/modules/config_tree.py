@@ -227,11 +227,11 @@ def hide_secrets(module: AnsibleModule, specs: dict[str, _tree.FileSpec]) -> Non
 
 def validate(module: AnsibleModule, specs: list[_tree.FileSpec], changed_services: set[str], dest: Path) -> list[str]:
     """Have each command that a change concerns look at the new tree; return the services that a dry run cannot ask."""
-    checks = [_validate.Check.from_params(item) for item in module.params["validate"]]
-    if not checks:
+    questions = [_validate.Question.from_params(item) for item in module.params["validate"]]
+    if not questions:
         return []
     if module.check_mode and module.get_bin_path("docker") is None:
-        return [check.whose for check in checks if check.service in {"*", *changed_services}]
+        return [question.whose for question in questions if question.service in {"*", *changed_services}]
     asker = _validate.Asker(lambda argv, data: module.run_command(argv, data=data), module.params["project"], str(dest))
     contents = {spec.path: spec.content for spec in specs} if module.check_mode else None
     # Below dest, and so 0750, root: a system-wide temporary directory is not the place for secrets. A dry run leaves the disk
@@ -241,10 +241,10 @@ def validate(module: AnsibleModule, specs: list[_tree.FileSpec], changed_service
         if staging:
             for spec in specs:
                 _tree.write(Path(staging), spec)
-        for answer in asker.answers(checks, changed_services, staging, contents):
+        for answer in asker.answers(questions, changed_services, staging, contents):
             refusal = answer.refusal("nothing was changed")
             if refusal:
-                module.fail_json(msg=refusal, service=answer.check.service)
+                module.fail_json(msg=refusal, service=answer.question.service)
     return asker.unchecked
 
 

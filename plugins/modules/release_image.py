@@ -131,7 +131,7 @@ options:
     description:
       - Services that have to be up when the module ends, as M(barehost.django.compose_up) takes them - C(project), C(services),
         C(definitions), C(images), C(timeout), C(remove_orphans), C(reload), C(ahead); none without it.
-      - C(prove) lists how services are asked whether they accept their files, as O(barehost.django.config_tree#module:validate)
+      - C(validate) lists how services are asked whether they accept their files, as O(barehost.django.config_tree#module:validate)
         describes it. Those that are new are asked beside the image, before they are started.
     type: dict
   there:

@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from ansible_collections.barehost.django.plugins.module_utils import _validate
-from ansible_collections.barehost.django.plugins.module_utils._validate import Answer, Check
+from ansible_collections.barehost.django.plugins.module_utils._validate import Answer, Question
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-MYSQL = Check(
+MYSQL = Question(
     "mysql",
     ("mysqld", "--defaults-file=/etc/mysql/conf.d/stack.cnf", "--datadir={scratch}"),
     image="mysql:9.7",
     mounts={"mysql/conf.d": "/etc/mysql/conf.d"},
     user="mysql",
 )
-REDIS = Check(
+REDIS = Question(
     "redis",
     ("redis-server", "/usr/local/etc/redis/redis.conf", "--unixsocket", "/nowhere/redis.sock"),
     image="redis:8",
@@ -108,7 +108,7 @@ def test_the_script_asks_about_a_copy_and_leaves_nothing(tmp_path: Path, code: i
     """The shell that Docker would run runs here."""
     content = "it's $HOME `x`\n\\n no newline"
     target, program = "/conf", f'cat "$1/file"; ls "$0" > {tmp_path}/seen; echo said >&2; exit {code}'
-    check = Check("s", ("sh", "-c", program, "{scratch}", "/conf"), mounts={"s": target}, entrypoint=True)
+    check = Question("s", ("sh", "-c", program, "{scratch}", "/conf"), mounts={"s": target}, entrypoint=True)
     scratch = tmp_path / "scratch"
     text = _validate.script(check, {"s/file": content}, str(scratch), ["env"])
     done = subprocess.run(["sh", "-s"], input=text, capture_output=True, text=True, check=False)
@@ -160,7 +160,7 @@ def test_what_a_service_does_not_say_of_its_check_is_known_of_the_service() -> N
     }
     other = {**service, "validate": {"command": ["x"], "mounts": {"a": "/b"}, "user": "1"}}
     silent = {**service, "validate": {"command": []}}
-    assert _validate.checks_of({"nginx": service, "a": other, "off": silent, "none": {"image": "x"}}) == [
+    assert _validate.questions_of({"nginx": service, "a": other, "off": silent, "none": {"image": "x"}}) == [
         {"service": "a", "image": "nginx:1", "mounts": {"a": "/b"}, "command": ["x"], "user": "1"},
         {"service": "nginx", "image": "nginx:1", "mounts": {"nginx": "/etc/nginx/stack"}, "command": ["nginx", "-t"]},
     ]

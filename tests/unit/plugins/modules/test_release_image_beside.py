@@ -160,7 +160,7 @@ def test_a_folder_that_cannot_be_written_to_is_an_error_of_one_line(tmp_path: Pa
     assert "\n" not in result["msg"]
 
 
-PROVE = {"service": "nginx", "image": "nginx:1", "command": ["nginx", "-t"], "mounts": {"nginx": "/etc/nginx/stack"}}
+VALIDATE = {"service": "nginx", "image": "nginx:1", "command": ["nginx", "-t"], "mounts": {"nginx": "/etc/nginx/stack"}}
 EDGE = {
     "project": "shop",
     "services": ["mysql"],
@@ -168,7 +168,7 @@ EDGE = {
     "definitions": {"mysql": "2", "nginx": "3"},
     "images": {"mysql": "mysql:1", "nginx": "nginx:1"},
     "ahead": {"services": ["nginx"]},
-    "prove": [PROVE],
+    "validate": [VALIDATE],
 }
 
 
@@ -211,8 +211,8 @@ def test_a_database_is_asked_before_its_first_start(tmp_path: Path, there: str, 
     """One that begins with an option that it does not know leaves a data directory that is of no use; later ones were asked."""
     host = Host(there)
     host.on("run", reply=(1, "", "0 [ERROR] [MY-000067] [Server] unknown variable 'a=1'.\n"))
-    prove = [{"service": "mysql", "image": "mysql:1", "command": ["mysqld"]}]
-    result = call(tmp_path, host, beside={**EDGE, "ahead": {"services": []}, "prove": prove})
+    validate = [{"service": "mysql", "image": "mysql:1", "command": ["mysqld"]}]
+    result = call(tmp_path, host, beside={**EDGE, "ahead": {"services": []}, "validate": validate})
     assert result.get("failed", False) is asked
     assert len([item for item in host.calls if "run" in item.argv]) == int(asked)
     if asked:

@@ -9,9 +9,11 @@ one service alone.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import stat
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.barehost.django.plugins.module_utils import _compose, _files, _lock
@@ -23,17 +25,23 @@ if TYPE_CHECKING:
 # Only root may look into this directory: the files hold secrets.
 FILE = f"{_lock.FOLDER}/before.json"
 FILE_MODE = 0o600
+# The step in which a run installs the files.
+INSTALLING = "configuration"
 
 
 def note(root: Path, paths: Iterable[str]) -> None:
     """Write down files that are about to be changed; what a run before this one has noted, that came to no good end, stays.
 
-    Nothing where nothing is deployed yet.
+    Nothing where nothing is deployed yet, and nothing of what is no text file: that is not of ours.
     """
     if not (root / _compose.BASE_FILE).is_file():
         return
     known = load(root)
-    new = {path: state(root / path) for path in paths if path not in known}
+    new = {}
+    for path in paths:
+        if path not in known:
+            with suppress(OSError, UnicodeDecodeError):
+                new[path] = state(root / path)
     if new:
         (root / FILE).parent.mkdir(mode=0o700, exist_ok=True)
         _files.replace(root / FILE, json.dumps({**known, **new}, sort_keys=True) + "\n", FILE_MODE)
@@ -41,14 +49,14 @@ def note(root: Path, paths: Iterable[str]) -> None:
 
 
 def state(path: Path) -> dict[str, Any] | None:
-    """Describe a file; None where there is none, or what is there is no file of ours."""
+    """Describe a text file; None where there is none. Raise OSError or UnicodeDecodeError where it is something else."""
     try:
         info = path.lstat()
-        if not stat.S_ISREG(info.st_mode):
-            return None
-        content = path.read_bytes().decode("utf-8")
-    except (OSError, UnicodeDecodeError):
+    except FileNotFoundError:
         return None
+    if not stat.S_ISREG(info.st_mode):
+        raise OSError(errno.EINVAL, "no file", str(path))
+    content = path.read_bytes().decode("utf-8")
     return {"content": content, "owner": info.st_uid, "group": info.st_gid, "mode": stat.S_IMODE(info.st_mode)}
 
 
@@ -79,3 +87,10 @@ def put_back(root: Path) -> list[str]:
 def forget(root: Path) -> None:
     """Forget what was noted: the files are as they should be."""
     (root / FILE).unlink(missing_ok=True)
+
+
+def settle(root: Path) -> None:
+    """Forget what was noted where the run that holds the lock has come to a good end with the files: a rollback has not."""
+    lock = _lock.read(root / _lock.FOLDER)
+    if lock and any(step["name"] == INSTALLING for step in lock.steps):
+        forget(root)

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.barehost.django.plugins.module_utils import (
-    _before,
     _compose,
     _edge,
     _release,
     _up,
     _validate,
     _wait,
+    _way_back,
 )
 
 if TYPE_CHECKING:
@@ -54,8 +54,8 @@ BESIDE: dict[str, Any] = {
 }
 # What these begin with is used by nobody.
 NEW = frozenset({"create", "start", "none"})
-# What a switch does to an edge to which it gives another route.
-WOKEN = frozenset({"start", "unpause"})
+# What a switch does to an edge to which it gives another route; what is paused goes on with any switch.
+WOKEN = ("start", "unpause")
 # And these are made anew, from an image that may never have seen the files.
 MADE_ANEW = frozenset({"create", "recreate"})
 
@@ -132,8 +132,9 @@ class BringUp:
         self.ahead: list[_up.Step] = []
         self.decision = Decision([], [], [])
         self.settled = False
-        # Service -> id of the image that it had before.
-        self.images: dict[str, str] = {}
+        self.there = _way_back.There()
+        # Whether services that are lost go back to what they had.
+        self.returns = False
         directory = wish["project_dir"]
         # In a dry run there may be nothing to compare with yet.
         self.nothing_there = self.check and not (
@@ -148,7 +149,10 @@ class BringUp:
         found = ArgumentSpecValidator(BESIDE).validate(dict(wish))
         if found.error_messages:
             raise ValueError("; ".join(found.error_messages))
-        return cls(module, {**found.validated_parameters, "project_dir": module.params["project_dir"]})
+        task = cls(module, {**found.validated_parameters, "project_dir": module.params["project_dir"]})
+        # Nothing else of this run has been put in place by then, so all its files can go back.
+        task.returns = True
+        return task
 
     def decide(self) -> Decision:
         """Compare what is wanted with what there is, for now and for later."""
@@ -164,17 +168,22 @@ class BringUp:
             snapshot, root = self.engine.snapshot(self.wish["images"]), Path(self.engine.project_dir)
             self.decision = self.foreseen(decide(self.wish, snapshot, root))
             self.ahead = decide(later, snapshot, root).all_steps() if later else []
-            self.images = {c.service: c.image_id for c in snapshot.containers}
+            self.there = _way_back.There.of(snapshot.containers)
             wanted = [c for c in snapshot.containers if c.service in self.wish["services"]]
             self.settled = not self.decision.all_steps() and all(c.ready for c in wanted)
         return self.decision
 
     def foreseen(self, decision: Decision) -> Decision:
-        """Return what is left to do, in a dry run, once the switch before this call has woken the edge and had it load its files."""
-        if not (self.check and self.wish.get("routed")):
+        """Return what is left to do once the switch before this call has been at the edge, which a dry run does not see."""
+        switched = self.wish.get("switched")
+        if not (self.check and switched):
             return decision
-        steps = [_up.Step(step.service, "none") if step.action in WOKEN else step for step in decision.steps]
-        return Decision(steps, [], decision.stray)
+        name, done = switched["service"], WOKEN if switched["routed"] else ("unpause",)
+        steps = [
+            _up.Step(name, "none") if step.service == name and step.action in done else step for step in decision.steps
+        ]
+        loaded = [name] if switched["routed"] else []
+        return Decision(steps, [item for item in decision.reloads if item["service"] not in loaded], decision.stray)
 
     def validate_ahead(self) -> None:
         """Have what a later call makes anew say whether it accepts its files, which pulls its image, too."""
@@ -203,7 +212,10 @@ class BringUp:
             self.engine.carry_out(self.decision.steps)
             _wait.for_services(self.engine, self.wish["services"], self.wish["timeout"], fresh=self.decision.active)
         except _up.UpError as error:
-            raise _up.UpError(self.go_back(str(error))) from error
+            if not self.returns:
+                raise
+            back = _way_back.WayBack(self.engine, self.wish["services"], self.there, self.wish["timeout"])
+            raise _up.UpError(back.go(str(error))) from error
         for item in self.wish["reload"]:
             # Asked again: a container that was to be recreated may have been left as it is.
             if item["service"] in self.wish["services"] and needs_reload(
@@ -211,39 +223,6 @@ class BringUp:
             ):
                 reload_service(item, self.engine)
         self.engine.remove(self.decision.stray)
-
-    def go_back(self, problem: str) -> str:
-        """Give services that do not come up with their new configuration the one of before; return the problem, with that."""
-        lost = [
-            step.service for step in self.decision.steps if step.action == "recreate" and self.is_lost(step.service)
-        ]
-        root = Path(self.engine.project_dir)
-        if not lost or not _before.load(root):
-            return problem
-        # What is started again and again may be asked to stop before it listens to that, and then takes its whole grace.
-        looping = [c.id for c in self.engine.containers() if c.service in lost and (c.restarts or not c.running)]
-        if looping:
-            self.engine.try_call(["docker", "rm", "--force", *looping])
-        _before.put_back(root)
-        names = ", ".join(lost)
-        # What the services should be made from is what the files say, again.
-        engine = _up.Engine(self.engine.try_call, str(root), self.engine.files, self.engine.project)
-        try:
-            engine.carry_out(_up.plan(lost, engine.snapshot()))
-            _wait.for_services(engine, lost, self.wish["timeout"], fresh=lost)
-        except _up.UpError as error:
-            return f"{names} comes up neither with its new configuration nor with the one of before: {problem}; before: {error}"
-        return f"{names} did not come up with its new configuration, and goes on with the one of before: {problem}"
-
-    def is_lost(self, service: str) -> bool:
-        """Whether a service has been replaced by one that does not serve, and not by one that is still at it.
-
-        With another image its data may have been changed for good, and one of before is no way back.
-        """
-        found = [c for c in self.engine.containers() if c.service == service]
-        if any(c.image_id != self.images.get(service, c.image_id) for c in found):
-            return False
-        return not found or any(not c.running or c.restarts or c.health == "unhealthy" for c in found)
 
     def result(self) -> dict[str, Any]:
         """Return what was done, as the modules return it."""

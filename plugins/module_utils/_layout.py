@@ -10,7 +10,7 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
-from ansible_collections.barehost.django.plugins.module_utils import _compose, _dump, _lock, _release
+from ansible_collections.barehost.django.plugins.module_utils import _before, _compose, _dump, _lock, _release
 
 DIRECTORIES = (
     ".",
@@ -23,26 +23,36 @@ DIRECTORIES = (
     "source",
     "source/git",
 )
+# It is opened, and never through a link.
+STEP = f"{_lock.FOLDER}/{_lock.STEP_FILE}"
 # A link is put in the place of a file, and a file in the place of a link, but neither in that of a directory.
 OTHERS = {
     f"{_lock.FOLDER}/{_lock.FILE}": "a file",
-    f"{_lock.FOLDER}/{_lock.STEP_FILE}": "a file",
+    STEP: "a file",
+    _before.FILE: "a file",
     _compose.OVERRIDE_FILE: "a file",
     f"{_release.RELEASES}/{_release.CURRENT}": "a link",
     **{f"{_release.STATIC}/{name}": "a link" for name in _release.STATIC_LINKS},
 }
 
 
-def obstacle(project_dir: str) -> str:
-    """Say in one line what is in the way and what to do; empty where nothing is. Links to directories are as good as these."""
+def obstacle(project_dir: str, *, only_lock: bool = False) -> str:
+    """Say in one line what is in the way and what to do; empty where nothing is. Links to directories are as good as these.
+
+    With only_lock of what is in the way of the lock itself.
+    """
     root = Path(project_dir)
-    for name in DIRECTORIES:
+    for name in (".", _lock.FOLDER) if only_lock else DIRECTORIES:
         path = root / name
         found = kind(path)
         if found not in ("", "a directory"):
             return refusal(path, found, "a directory")
     for name, wanted in OTHERS.items():
         path = root / name
+        if only_lock and path.parent.name != _lock.FOLDER:
+            continue
+        if name == STEP and path.is_symlink():
+            return refusal(path, "a link", wanted)
         if not path.is_symlink() and path.is_dir():
             return refusal(path, "a directory", wanted)
     return ""

@@ -15,6 +15,7 @@ from ansible_collections.barehost.django.plugins.module_utils import (
     _asleep,
     _compose,
     _host,
+    _layout,
     _lock,
     _release,
     _rollover,
@@ -185,10 +186,26 @@ def image_tags(module: AnsibleModule, repository: str) -> list[str]:
     return sorted(run(module, ["docker", "image", "ls", "--format", "{{.Tag}}", repository]).split())
 
 
+def lock_info(project_dir: str) -> dict[str, Any]:
+    """Say who holds the lock; nothing where something is in its way, which is said apart."""
+    return {} if _layout.obstacle(project_dir, only_lock=True) else _lock.look(project_dir)
+
+
+def lock_after(project_dir: str, before: dict[str, Any]) -> dict[str, Any]:
+    """Say what is in the way of a deploy, and who holds the lock: what was at work before the look may have ended during it."""
+    after = lock_info(project_dir)
+    worked = before.get("at_work") or after.get("at_work")
+    return {
+        "obstacle": _layout.obstacle(project_dir),
+        "lock": {**(after or before), "at_work": True} if worked else after,
+    }
+
+
 def look(module: AnsibleModule, project_dir: str, wish: Mapping[str, Any]) -> dict[str, Any]:
     """Return what there is."""
     project = wish["project"]
     engine = engine_info(module)
+    held = lock_info(project_dir) if wish.get("lock") else {}
     items = inspected(module) if engine["present"] else []
     own = [item for item in items if (item["Config"].get("Labels") or {}).get(_compose.LABEL_PROJECT) == project]
     containers = _compose.parse_containers(json.dumps(own))
@@ -216,6 +233,6 @@ def look(module: AnsibleModule, project_dir: str, wish: Mapping[str, Any]) -> di
             "services": services,
             "containers": sorted(own_names),
             **({"volumes": volume_names(module, project)} if wish["volumes"] and engine["present"] else {}),
-            **({"lock": _lock.look(project_dir)} if wish["lock"] else {}),
+            **(lock_after(project_dir, held) if wish.get("lock") else {}),
         },
     }

@@ -135,7 +135,7 @@ def plan_by_record(parameters: dict[str, Any], reporter: Reporter, connection: A
         heads = dict(sorted(executor.loader.graph.leaf_nodes()))
     except Exception:  # noqa: BLE001 - loading migrations imports any code; what is wrong is said once the database answers
         return
-    if not any(operation["reason"].startswith(UNJUDGED) for step in plan for operation in step["operations"]):
+    if not any(UNJUDGED in operation["reason"] for step in plan for operation in step["operations"]):
         reporter.emit("plan_by_record", plan=plan, heads=heads, **found)
 
 

@@ -23,11 +23,16 @@ LEFT_IN_THE_MIDDLE = "if that run is dead, run the same again: it goes on from t
 OK, ATTENTION, ABSENT, UNREACHABLE = "ok", "attention", "absent", "unreachable"
 
 
-def service_problems(services: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:
-    """Name what is wrong with the services, worst first for each."""
+def service_problems(services: Mapping[str, Sequence[Mapping[str, Any]]], *, at_work: bool = False) -> list[str]:
+    """Name what is wrong with the services, worst first for each.
+
+    While a deploy is at work a service that has several containers is being switched: those that start and those that end are
+    its own business.
+    """
     return [
         problem
         for name, containers in sorted(services.items())
+        if not (at_work and len(containers) > 1)
         for container in containers
         for problem in container_problems(name if len(containers) == 1 else str(container["container"]), container)
     ]
@@ -37,11 +42,9 @@ def container_problems(name: str, container: Mapping[str, Any]) -> list[str]:
     """Name what is wrong with one container."""
     state, health = container.get("state") or "unknown", container.get("health") or ""
     restarts = int(container.get("restarts") or 0)
-    # An old one that is drained or ends, and a new one that starts, are the switch's own business.
-    health_counts = state == "running" and not container.get("stray")
     findings = (
         (state != "running", f"{name} is {state}"),
-        (health_counts and health not in ("", "healthy", "none"), f"{name} is {health}"),
+        (state == "running" and health not in ("", "healthy", "none"), f"{name} is {health}"),
         (bool(container.get("oom_killed")), f"{name} was killed for lack of memory"),
         (restarts >= RESTARTS_WORTH_A_WORD, f"{name} was restarted {restarts} times"),
     )
@@ -74,7 +77,10 @@ def assess(info: Mapping[str, Any] | None) -> tuple[str, list[str]]:
         return ABSENT, ["no Docker engine answers"]
     if not stack.get("present"):
         return ABSENT, [f"no stack in {stack.get('dir', 'its directory')}: run barehost.django.site first"]
-    problems = [*switch_problems(stack), *service_problems(stack.get("services") or {})]
+    at_work = bool((stack.get("lock") or {}).get("at_work"))
+    problems = [*switch_problems(stack), *service_problems(stack.get("services") or {}, at_work=at_work)]
+    if stack.get("obstacle"):
+        problems.insert(0, f"a deploy would be refused: {stack['obstacle']}")
     if not stack.get("release"):
         problems.insert(0, "no release is recorded")
     if not stack.get("services"):

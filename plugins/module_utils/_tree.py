@@ -31,7 +31,7 @@ NAMES = {
     ".env": _ASSIGNED,
     ".cnf": _ASSIGNED,
     # A directive, and what follows it.
-    ".conf": re.compile(r"^\s*[A-Za-z_][\w-]*[ \t]+"),
+    "redis.conf": re.compile(r"^\s*[A-Za-z_][\w-]*[ \t]+"),
 }
 
 

@@ -68,12 +68,15 @@ options:
         default: ""
       test: {description: Command inside the container that must accept the files before the reload., type: list, elements: str, required: true}
       command: {description: Command inside the container that reloads., type: list, elements: str, required: true}
-  routed:
+  switched:
     description:
-      - Whether a switch before this call has given the services another route, for which it starts what is stopped, lets go on
-        what is paused, and has them load their files. A dry run cannot see that it will have.
-    type: bool
-    default: false
+      - What M(barehost.django.release_switch) has done before this call in the same run, which a dry run cannot see. It lets an
+        edge go on that is paused and, where it gives it another route, starts one that is stopped and has it load its files.
+      - In a real run it says nothing.
+    type: dict
+    suboptions:
+      service: {description: The service in front., type: str, required: true}
+      routed: {description: Whether it was given another route., type: bool, required: true}
   ahead:
     description:
       - What a later call will be asked for. Nothing of it is done now; RV(ahead) says what it would be, so that a call that has
@@ -123,13 +126,17 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.barehost.django.plugins.module_utils import _asleep, _bring_up, _lock, _up
 
+SWITCHED: dict[str, Any] = {
+    "service": {"type": "str", "required": True},
+    "routed": {"type": "bool", "required": True},
+}
 ARGUMENTS: dict[str, Any] = {
     **_lock.ARGUMENTS,
     **_asleep.ARGUMENTS,
     **_bring_up.WISH,
     "project_dir": {"type": "path", "required": True},
     "project": {"type": "str", "required": True},
-    "routed": {"type": "bool", "default": False},
+    "switched": {"type": "dict", "options": SWITCHED},
 }
 
 

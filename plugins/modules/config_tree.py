@@ -14,6 +14,8 @@ description:
   - Renders every template below the C(templates/) folder of the roles named in O(trees) on the controller; the path of a
     template below C(templates/), without C(.j2), is the path of the file below O(dest).
   - The whole tree travels in one module call. Every file is written beside its target and renamed over it.
+  - How the files were before is kept in C(lock/before.json) below O(dest), for root alone since it holds secrets too, until
+    M(barehost.django.deploy_lock) gives the lock back with a good end; a data service that does not start gets them back.
   - Where containers of O(project) are there, nothing is put in place before every command in O(validate) has accepted the whole
     new tree in a staging directory. Where none is, only the commands on the host are run before; no image is pulled to ask a
     service, since nothing serves that could break, and what it says is seen when it is started.
@@ -181,11 +183,11 @@ unchecked:
 digests:
   description: For each tree, 16 hex digits that stand for the content of all its files.
   type: dict
-  returned: always
+  returned: success
 file_digests:
   description: The same for each file.
   type: dict
-  returned: always
+  returned: success
 """
 
 import contextlib
@@ -278,7 +280,7 @@ def main() -> None:
     dest = Path(module.params["dest"])
     if module.params["files"] is None:
         module.fail_json(msg="config_tree renders on the controller: call it as a task, not through another action")
-    _lock.step_until_exit(module, str(dest), "configuration")
+    _lock.step_until_exit(module, str(dest), _before.INSTALLING)
     try:
         converge(module, dest)
     except OSError as error:

@@ -218,7 +218,7 @@ ARGUMENTS: dict[str, Any] = {
     "caller": {"type": "dict", "default": {}},
     "refused": {"type": "dict", "options": REFUSED_SPEC},
     "dead": {"type": "str", "default": ""},
-    "look": {"type": "dict", "options": _look.WISH},
+    "look": {"type": "dict", "options": {name: spec for name, spec in _look.WISH.items() if name != "lock"}},
     # The name of a directory.
     "secrets": {"type": "path", "no_log": False},
 }
@@ -323,7 +323,7 @@ def settings(module: AnsibleModule) -> list[str]:
         with _lock.hold(root, module.params["token"], "settings"):
             if good:
                 _release.prove(root, module.params["result"]["to"])
-                _before.forget(Path(root))
+                _before.settle(Path(root))
                 return []
             before = file_texts(root)
             _release.restore_files(root)
@@ -365,7 +365,7 @@ def free(module: AnsibleModule) -> dict[str, Any]:
 def break_open(module: AnsibleModule) -> dict[str, Any]:
     """Remove the lock, whoever has it."""
     params = module.params
-    obstacle = _layout.obstacle(params["project_dir"])
+    obstacle = _layout.obstacle(params["project_dir"], only_lock=True)
     if obstacle:
         module.fail_json(msg=obstacle)
     lock = _lock.break_open(params["project_dir"], force=params["force"], dry=module.check_mode)

@@ -182,7 +182,7 @@ def exit_unknown(module: AnsibleModule, reason: str) -> None:
 def question_of(module: AnsibleModule) -> _serving.Question | None:
     """Return what a dry run asks the release that serves; end where nothing can be asked, or not yet."""
     foreseen = module.params["foreseen"]
-    if not module.check_mode and foreseen:
+    if not module.check_mode and (foreseen or module.params["container"] == "oneshot"):
         return None
     try:
         question = _serving.Question(module, "")

@@ -133,6 +133,8 @@ options:
         C(definitions), C(images), C(timeout), C(remove_orphans), C(reload), C(ahead); none without it.
       - C(validate) lists how services are asked whether they accept their files, as O(barehost.django.config_tree#module:validate)
         describes it. Those that are new are asked beside the image, before they are started.
+      - Where one that was there does not come up with its new files, the files that M(barehost.django.config_tree) has replaced
+        go back, and it is made anew from them; the module fails.
     type: dict
   there:
     description: >-

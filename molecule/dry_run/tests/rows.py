@@ -105,6 +105,12 @@ ROWS = (
     Row("paused web", ("release_switch",), host=of("web", "pause")),
     Row("paused Nginx", ("compose_up",), host=of("nginx", "pause")),
     Row(
+        "paused Nginx, changed worker",
+        ("release_switch",),
+        host=of("nginx", "pause"),
+        variables={"celery_worker_concurrency": 2},
+    ),
+    Row(
         "paused worker, new release",
         ("release_switch",),
         host=of("worker", "pause"),

@@ -8,7 +8,7 @@ import stat
 from typing import TYPE_CHECKING
 
 import pytest
-from ansible_collections.barehost.django.plugins.module_utils import _before
+from ansible_collections.barehost.django.plugins.module_utils import _before, _lock, _lock_state
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -79,3 +79,24 @@ def test_a_damaged_note_is_none(root: Path, text: str) -> None:
     (root / _before.FILE).write_text(text)
     assert _before.put_back(root) == []
     assert (root / "compose.yaml").read_text() == "new\n"
+
+
+def test_what_is_no_text_file_is_left_as_the_run_made_it(root: Path) -> None:
+    (root / "redis" / "redis.conf").chmod(0o600)
+    (root / "redis" / "redis.conf").write_bytes(b"# ca\xf1a\n")
+    (root / "redis" / "extra.conf").symlink_to("redis.conf")
+    change(root, "new\n")
+    assert _before.put_back(root) == ["compose.yaml"]
+    assert (root / "redis" / "redis.conf").read_text() == "new\n"
+    assert (root / "redis" / "extra.conf").read_text() == "new\n"
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_a_good_end_without_the_files_proves_nothing_of_them(root: Path, *, installed: bool) -> None:
+    """As a rollback's."""
+    lock = _lock_state.new("t1", {"owner": "ana@desk"}, 1800)
+    _lock.acquire(str(root), _lock_state.Wish(lock))
+    with _lock.hold(str(root), "t1", "configuration" if installed else "switch"):
+        change(root, "new\n")
+        _before.settle(root)
+    assert (_before.load(root) == {}) is installed

@@ -72,3 +72,18 @@ def test_what_is_no_file_either(root: Path) -> None:
     (root / "backups").rmdir()
     os.mkfifo(root / "backups")
     assert "backups is neither a file nor a directory and has to be a directory" in _layout.obstacle(str(root))
+
+
+def test_of_the_lock_alone_only_what_is_in_its_own_way(root: Path) -> None:
+    (root / "backups").rmdir()
+    (root / "backups").touch()
+    assert _layout.obstacle(str(root), only_lock=True) == ""
+    (root / "lock" / "deploy.json").unlink()
+    (root / "lock" / "deploy.json").mkdir()
+    assert "lock/deploy.json is a directory and has to be a file" in _layout.obstacle(str(root), only_lock=True)
+
+
+def test_the_file_of_the_step_is_no_link(root: Path) -> None:
+    (root / "lock" / "step").unlink()
+    (root / "lock" / "step").symlink_to("elsewhere")
+    assert "lock/step is a link and has to be a file" in _layout.obstacle(str(root))

@@ -248,15 +248,19 @@ def test_without_a_database_nothing_is_missing_where_nothing_is_new(migrated: Pa
     assert (event["plan"], event["unknown"]) == ([], ["shop.0000_gone"])
 
 
-def test_without_a_database_what_only_it_could_judge_is_not_planned(migrated: Path) -> None:
+ASKS = (
+    "migrations.AddField('item', 'size', type('Sized', (__import__('django').db.models.IntegerField,), "
+    "{'db_parameters': lambda self, connection: connection.cursor() and {'type': 'int'}})(default=1))"
+)
+
+
+@pytest.mark.parametrize("operation", [ASKS, f"migrations.SeparateDatabaseAndState([{ASKS}])"], ids=["alone", "inside"])
+def test_without_a_database_what_only_it_could_judge_is_not_planned(migrated: Path, operation: str) -> None:
     applied = names(migrated)
-    asks = (
-        "type('Asks', (migrations.AddField,), {'state_forwards': lambda self, *a: super(type(self), self).state_forwards(*a)})"
-        "('item', 'size', type('Sized', (__import__('django').db.models.IntegerField,), "
-        "{'db_parameters': lambda self, connection: connection.cursor()})(default=1))"
-    )
-    add_migration(migrated, "0002_more", "0001_initial", asks)
-    assert ask(migrated, _program_migrate, apply=False).first("plan") is not None
+    add_migration(migrated, "0002_more", "0001_initial", operation)
+    plan = ask(migrated, _program_migrate, apply=False).first("plan")
+    assert plan is not None
+    assert "it cannot be judged" not in plan["plan"][0]["operations"][0]["reason"]
     answer = ask(asleep(migrated), _program_migrate, apply=False, applied=applied)
     assert answer.first("plan_by_record") is None
 

@@ -8,6 +8,7 @@ import copy
 import json
 from typing import Any
 
+import pytest
 from ansible_collections.barehost.django.plugins.module_utils import _status
 
 SERVICE = {
@@ -119,11 +120,14 @@ def test_a_switch_that_was_left_in_its_middle_needs_attention() -> None:
         "not of the release that is recorded: demo-web-2 (demo/app:fedcba987654)",
         f"the lock is held and nothing of its run is at work on the host: {LOCK['description']}",
         "if that run is dead, run the same again: it goes on from there",
+        "demo-web-2 is starting",
     ]
 
 
-def test_a_switch_at_work_is_no_problem_and_both_containers_are_shown() -> None:
+@pytest.mark.parametrize("state", ["created", "running", "exited"])
+def test_a_switch_at_work_is_no_problem_and_both_containers_are_shown(state: str) -> None:
     info = half_done(at_work=True)
+    info["stack"]["services"]["web"][1]["state"] = state
     assert _status.assess(info) == ("ok", [])
     text = _status.render_text({"web1": info})
     assert [line.split()[-1] for line in text.splitlines() if line.startswith("  web")] == [
@@ -139,6 +143,13 @@ def test_a_lock_is_a_problem_once_it_is_silent() -> None:
     assert _status.assess(info) == ("ok", [])
     info["stack"]["lock"] = {**LOCK, "silent_seconds": 120}
     assert _status.assess(info)[0] == "attention"
+
+
+def test_what_is_in_the_way_of_a_deploy_is_said_before_it() -> None:
+    info = copy.deepcopy(INFO)
+    info["stack"]["obstacle"] = "/opt/demo/backups is a file and has to be a directory"
+    verdict, problems = _status.assess(info)
+    assert (verdict, problems) == ("attention", [f"a deploy would be refused: {info['stack']['obstacle']}"])
 
 
 def test_of_several_containers_the_one_with_the_problem_is_named() -> None:

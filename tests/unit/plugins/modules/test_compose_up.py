@@ -85,17 +85,31 @@ def test_without_ahead_nothing_is_said_of_it(tmp_path: Path) -> None:
     assert "ahead" not in result
 
 
-@pytest.mark.parametrize(("state", "action"), [("exited", "start"), ("paused", "unpause")])
-@pytest.mark.parametrize("routed", [True, False])
-def test_a_dry_run_knows_that_the_switch_before_it_wakes_the_edge(
-    tmp_path: Path, state: str, action: str, *, routed: bool
+@pytest.mark.parametrize(
+    ("state", "routed", "actions"),
+    [
+        ("exited", True, []),
+        ("exited", False, ["start"]),
+        ("exited", None, ["start"]),
+        ("paused", True, []),
+        # Any switch lets it go on.
+        ("paused", False, []),
+        ("paused", None, ["unpause"]),
+    ],
+)
+def test_a_dry_run_knows_what_the_switch_before_it_does_to_the_edge(
+    tmp_path: Path, state: str, actions: list[str], *, routed: bool | None
 ) -> None:
-    wish = {**args(tmp_path), "services": ["nginx"], "routed": routed}
+    switched = {} if routed is None else {"switched": {"service": "nginx", "routed": routed}}
+    wish = {**args(tmp_path), "services": ["nginx"], **switched}
     result = run(compose_up.main, wish, engine_of(container("redis"), container("nginx", state=state)), check=True)
-    assert [step["action"] for step in result["steps"]] == ([] if routed else [action])
+    assert [step["action"] for step in result["steps"]] == actions
 
 
-def test_an_edge_that_is_made_anew_is_so_after_a_switch_too(tmp_path: Path) -> None:
-    wish = {**args(tmp_path), "services": ["nginx"], "routed": True}
-    result = run(compose_up.main, wish, engine_of(container("redis"), container("nginx", "0")), check=True)
-    assert [step["action"] for step in result["steps"]] == ["recreate"]
+@pytest.mark.parametrize("service", ["nginx", "mailer"])
+def test_what_the_switch_does_not_do_is_left(tmp_path: Path, service: str) -> None:
+    """An edge that is made anew is so after it, and another service is none of its business."""
+    edge = container("nginx", "0") if service == "nginx" else container("nginx", state="exited")
+    wish = {**args(tmp_path), "services": ["nginx"], "switched": {"service": service, "routed": True}}
+    result = run(compose_up.main, wish, engine_of(container("redis"), edge), check=True)
+    assert [step["action"] for step in result["steps"]] == ["recreate" if service == "nginx" else "start"]

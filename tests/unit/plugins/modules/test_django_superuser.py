@@ -162,3 +162,9 @@ def test_where_nothing_was_to_bring_the_database_up_one_that_does_not_answer_is_
     result = run(django_superuser.main, {**ARGS, "foreseen": False}, engine, check=True)
     assert result["failed"] is True
     assert "the database does not let the app in" in result["msg"]
+
+
+def test_a_container_of_its_own_needs_no_app_that_runs() -> None:
+    engine = Engine().on("ps", reply=(0, "", "")).on("run", "--rm", reply=recorded("superuser_same"))
+    result = run(django_superuser.main, {**ARGS, "container": "oneshot", "foreseen": False}, engine)
+    assert "failed" not in result

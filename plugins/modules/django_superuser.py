@@ -180,18 +180,32 @@ def exit_unknown(module: AnsibleModule, reason: str) -> None:
 
 
 def question_of(module: AnsibleModule) -> _serving.Question | None:
-    """Return what a dry run asks the release that serves; end where nothing can be asked, or not yet."""
+    """Return what the release that serves is asked; None where Compose is to find it. End where nothing can be asked, or not yet."""
     foreseen = module.params["foreseen"]
     if not module.check_mode and (foreseen or module.params["container"] == "oneshot"):
         return None
     try:
-        question = _serving.Question(module, "")
+        return _serving.Question(module, "")
     except _serving.UnknownYetError as error:
         if not foreseen:
             module.fail_json(msg=f"setting up superuser {module.params['username']}: {error}")
         exit_unknown(module, str(error))
         return None
-    return question if module.check_mode else None
+
+
+def note_found(module: AnsibleModule) -> None:
+    """Note in the record of the release that the superuser of every deploy is as it should be: a dry run may not be able to ask."""
+    root = module.params["project_dir"]
+    record = _release.current_record(root)
+    account = _release.account_of(module.params)
+    if record is None or module.check_mode or not module.params["foreseen"] or record.get("superuser") == account:
+        return
+    try:
+        _release.update_record(
+            _release.record_path(root, record["id"]), record["id"], record["image"], {"superuser": account}
+        )
+    except (OSError, KeyError, ValueError) as error:
+        module.warn(f"the record of the release does not say that the superuser is there: {error}")
 
 
 def main() -> None:
@@ -228,6 +242,7 @@ def main() -> None:
         message = _oneshot.explain(answer, f"setting up superuser {params['username']}", seconds)
         module.fail_json(msg=message, error=error, detail=_oneshot.detail(answer))
         return
+    note_found(module)
     created, changes, username = done["created"], done["changes"], done["username"]
     changed = created or bool(changes)
     module.exit_json(

@@ -206,15 +206,10 @@ ROWS = (
     ),
     Row("live-restore again", ("docker_engine",), "site", variables={"docker_engine_live_restore": True}),
     Row("deploy without Compose", (), host=NO_COMPOSE, refused=True),
+    Row("superuser without Compose", ("django_superuser",), "superuser", options=OTHER_SUPERUSER),
     Row("no Compose", ("docker_engine",), "site", host=NO_COMPOSE),
     Row("no Compose, changed configuration", ("nginx",), "site", NO_COMPOSE, {"nginx_api_burst": 23}),
     # The other verbs.
-    Row(
-        "superuser of one run",
-        ("django_superuser",),
-        "superuser",
-        options=OTHER_SUPERUSER,
-    ),
     Row(
         "superuser without an address",
         (),

@@ -8,6 +8,7 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
+from ansible_collections.barehost.django.plugins.module_utils import _release
 from ansible_collections.barehost.django.plugins.modules import django_superuser
 from support.modules import CONTAINER, Engine, recorded, run, sent, stack_runs
 
@@ -168,3 +169,30 @@ def test_a_container_of_its_own_needs_no_app_that_runs() -> None:
     engine = Engine().on("ps", reply=(0, "", "")).on("run", "--rm", reply=recorded("superuser_same"))
     result = run(django_superuser.main, {**ARGS, "container": "oneshot", "foreseen": False}, engine)
     assert "failed" not in result
+
+
+def test_the_superuser_of_one_run_takes_no_compose() -> None:
+    engine = stack_runs(Engine()).on(*DRY, reply=recorded("superuser_created"))
+    result = run(django_superuser.main, {**ARGS, "foreseen": False}, engine)
+    assert result["msg"] == "superuser admin was created"
+    [call] = engine.work
+    assert call.argv[3:] == ["docker", "exec", "--interactive", CONTAINER, "python", "-"]
+    assert sent(call)["apply"] is True
+
+
+@pytest.mark.parametrize(
+    ("foreseen", "noted"), [(True, {"username": "admin", "email": "admin@example.org"}), (False, None)]
+)
+def test_the_superuser_of_every_deploy_is_noted(
+    tmp_path: Path, noted: dict[str, str] | None, *, foreseen: bool
+) -> None:
+    path = _release.record_path(str(tmp_path), "a10")
+    _release.update_record(path, "a10", "shop/app:a10", {"step": "done"})
+    _release.name_current(str(tmp_path), "a10", "{}")
+    args = {**ARGS, "project_dir": str(tmp_path), "foreseen": foreseen}
+    answer = recorded("superuser_created")
+    assert "failed" not in run(
+        django_superuser.main, args, stack_runs(Engine()).on(*EXEC, reply=answer).on(*DRY, reply=answer)
+    )
+    record = _release.read_record(path) or {}
+    assert (record.get("superuser"), record["step"]) == (noted, "done")

@@ -8,10 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.barehost.django.plugins.module_utils import _status
+from ansible_collections.barehost.django.plugins.module_utils import _caller, _status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+
+def with_the_dead(info: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Say of a lock whether its run is known to be dead, which only the machine that it ran on can know."""
+    stack = (info or {}).get("stack") or {}
+    lock = dict(stack.get("lock") or {})
+    if info is None or not lock:
+        return info
+    dead = _caller.is_dead(lock.pop("controller", {}))
+    return {**info, "stack": {**stack, "lock": {**lock, "dead": dead}}}
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no type information
@@ -33,6 +43,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
             },
         )
         hosts = args["hosts"] or self._registered(args["variable"], task_vars or {})
+        hosts = {name: with_the_dead(info) for name, info in hosts.items()}
         render = _status.render_json if args["format"] == "json" else _status.render_text
         # The screen itself, and not a task result around it, is what a person asked for.
         Display().display(render(hosts))

@@ -128,6 +128,7 @@ def look(project_dir: str) -> dict[str, Any]:
         "silent_seconds": 0 if work else round(_lock_state.seconds_between(found.heartbeat, at)),
         "at_work": work is not None,
         "description": _lock_state.description(found, at),
+        "controller": found.controller,
     }
 
 

@@ -141,7 +141,22 @@ def converge(job: Job) -> dict[str, Any]:
             "seconds": switch.seconds,
             **{key: switch.facts.get(key) for key in ("tasks_before", "tasks_after", "undrained")},
         }
-    return result_of(job, steps, stale, more)
+    return result_of(job, [*steps, *edge_steps(job, steps, stale)], stale, more)
+
+
+def edge_steps(job: Job, steps: list[_up.Step], stale: list[str]) -> list[_up.Step]:
+    """Return what a switch does to an edge that does not run: it goes on with any, and is started with another route."""
+    found = [c for c in job.containers if job.edge and c.service == job.edge.service]
+    if not found or not (steps or stale):
+        return []
+    if found[0].paused:
+        return [_up.Step(found[0].service, "unpause", "it is paused")]
+    stopped = not found[0].running and found[0].state != "restarting"
+    return (
+        [_up.Step(found[0].service, "start", f"it is {found[0].state}")]
+        if stopped and routes(job, steps, stale)
+        else []
+    )
 
 
 def routes(job: Job, steps: list[_up.Step], stale: list[str]) -> bool:

@@ -18,7 +18,7 @@ RESTARTS_WORTH_A_WORD = 3
 
 # Between two steps a run is silent for seconds, and for longer where it builds on the controller.
 SILENCE_WORTH_A_WORD = 120
-LEFT_IN_THE_MIDDLE = "if that run is dead, run the same again: it goes on from there"
+LEFT_IN_THE_MIDDLE = "once that run is dead, run the same again: it goes on from there"
 
 OK, ATTENTION, ABSENT, UNREACHABLE = "ok", "attention", "absent", "unreachable"
 
@@ -54,6 +54,11 @@ def container_problems(name: str, container: Mapping[str, Any]) -> list[str]:
 def switch_problems(stack: Mapping[str, Any]) -> list[str]:
     """Say whether a deploy was left in its middle: whose lock is silent, which containers are not those of the release."""
     lock = stack.get("lock") or {}
+    if lock.get("dead"):
+        return [
+            f"the run that holds the lock has ended without giving it back: {lock['description']}",
+            LEFT_IN_THE_MIDDLE,
+        ]
     if lock.get("at_work"):
         return []
     strays = [

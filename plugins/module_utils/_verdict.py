@@ -8,7 +8,7 @@ failed. What serves is what the last step that knows it said, and never what was
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -148,11 +148,26 @@ def came_back(verdict: Verdict, run: Run, result: Mapping[str, Any]) -> Verdict:
     return Verdict(State.FAILED, f"{why}; {failed}; release {serves} serves", serves)
 
 
+def restored(verdict: Verdict, run: Run, result: Mapping[str, Any]) -> Verdict:
+    """Note what became of the configuration, which a host whose run has failed gets back."""
+    if result.get("failed") or result.get("unreachable"):
+        said = f"putting the configuration of before back failed: {words(result, SILENT) or NO_WORDS}"
+    elif result.get("left"):
+        said = f"its configuration is the new one: {result['left']}"
+    elif result.get("services"):
+        said = f"{', '.join(result['services'])} has the configuration of before again"
+    else:
+        return verdict
+    why = verdict.reason or f"{', '.join(run.failed_in_the_end)} failed"
+    return replace(verdict, reason=f"{why}; {said}")
+
+
 # What may happen to a verdict, by the name under which tasks know it.
 EVENTS: Mapping[str, Callable[[Verdict, Run, Mapping[str, Any], Mapping[str, Any]], Verdict]] = {
     "begin": lambda _verdict, run, _task, _result: begin(run),
     "refuse": refuse,
     "decide": lambda verdict, run, _task, _result: decide(verdict, run),
+    "restored": lambda verdict, run, _task, result: restored(verdict, run, result),
     "came_back": lambda verdict, run, _task, result: came_back(verdict, run, result),
 }
 

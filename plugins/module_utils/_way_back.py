@@ -1,10 +1,12 @@
 # Copyright: (c) 2026, The barehost authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Data services that do not come up with their new configuration get the one of before.
+"""The way back to the configuration of before.
 
-Only where what serves has been lost: a container of before that still runs is left alone, and so is a new one that is still
-at it, as a MySQL that recovers. And never over a change of the image: the data may be of the new version by then, and an
-older server must not meet it.
+At once for data services that are lost with their new one, and for all services where a deploy has failed later, which a
+configuration that starts and does not work can be the reason of.
+
+A container of before that still runs is left alone, and so is a new one that is still at it, as a MySQL that recovers. And
+never over a change of the image: the data may be of the new version by then, and an older server must not meet it.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import contextlib
 import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.barehost.django.plugins.module_utils import _before, _compose, _files, _up, _wait
 
@@ -35,6 +37,15 @@ class There:
     def of(cls, containers: Sequence[_compose.Container]) -> There:
         """Take note of containers."""
         return cls(frozenset(c.id for c in containers), {c.service: c.image_id for c in containers})
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What has gone back, or why nothing has."""
+
+    files: Sequence[str] = ()
+    services: Sequence[str] = ()
+    left: str = ""
 
 
 @dataclass(frozen=True)
@@ -90,8 +101,7 @@ class WayBack:
 
     def changed_images(self) -> list[str]:
         """Return the services whose files of before name another image than they have had last."""
-        with self.draft() as files:
-            snapshot = _up.Engine(self.engine.try_call, str(self.root), files, self.engine.project).snapshot()
+        snapshot = self.snapshot_before()
         wanted = {
             name: snapshot.image_ids.get(_compose.normalize_reference(service.image), "")
             for name, service in snapshot.services.items()
@@ -103,6 +113,43 @@ class WayBack:
             for name in self.services
             if name in had and not had[name] == wanted.get(name) == now.get(name, had[name])
         ]
+
+    def snapshot_before(self) -> _up.Snapshot:
+        """Read what there is, and what the files of before ask for."""
+        with self.draft() as files:
+            return _up.Engine(self.engine.try_call, str(self.root), files, self.engine.project).snapshot()
+
+    def restore(self, edge: Mapping[str, Any] | None) -> Restored:
+        """Put all files back, and have the services be as these say, unless one of them has to be left to itself."""
+        known = _before.load(self.root)
+        if not known:
+            return Restored()
+        changed = self.changed_images()
+        if changed:
+            return Restored(
+                left=f"the image of {', '.join(changed)} was changed, and its data may be of the new version"
+            )
+        snapshot = self.snapshot_before()
+        steps = [
+            step
+            for step in _up.plan([name for name in self.services if name in snapshot.services], snapshot)
+            if step.action != "none"
+        ]
+        touched = {step.service for step in steps}
+        busy = [c.service for c in snapshot.containers if c.service in touched and c.running and not c.ready]
+        if busy:
+            return Restored(left=f"{busy[0]} is still at it, and must not have to begin anew")
+        files = _before.put_back(self.root)
+        self.bring_up()
+        if edge and edge["service"] not in touched:
+            self.reload(edge)
+        return Restored(files, sorted(touched))
+
+    def reload(self, edge: Mapping[str, Any]) -> None:
+        """Have the edge load the files of before; the switch that takes the release back sees to it that it has."""
+        for container in self.containers():
+            if container.service == edge["service"] and container.running:
+                self.engine.reload(container, edge["test"], edge["command"], lambda: True)
 
     @contextlib.contextmanager
     def draft(self) -> Iterator[list[str]]:

@@ -32,6 +32,8 @@ GOOD = {
 
 # MySQL accepts it, and does not start with it: the file has another size.
 UNUSABLE = {"mysql_config": {"innodb_data_file_path": "ibdata1:5M"}}
+# And with this one it starts, and nobody but root may write.
+USELESS = {"mysql_config": {"super_read_only": "ON"}}
 FILES = f"find {STACK_DIR} ! -path '*/beat/*' ! -path '*/lock/*' -type f -exec md5sum {{}} + | sort"
 
 
@@ -95,6 +97,20 @@ def test_what_a_database_accepts_and_does_not_start_with_is_taken_back(root: Any
     assert request("/health/").status == 200
     assert root.check_output(FILES) == before
     assert root.check_output(f"ls {STACK_DIR}/lock") == "step"
+    again = playbook("deploy")
+    assert (again.code, again.changed) == (0, []), again.message
+
+
+def test_what_a_database_starts_with_and_does_not_work_with_is_taken_back(
+    root: Any, playbook: Callable[..., Any]
+) -> None:
+    before = root.check_output(FILES)
+    failed = playbook("deploy", "-e", json.dumps(USELESS))
+    assert failed.code != 0
+    assert "Prove that the site serves" in failed.message
+    assert "mysql has the configuration of before again" in failed.message
+    assert root.check_output(FILES) == before
+    assert playbook("verify").code == 0
     again = playbook("deploy")
     assert (again.code, again.changed) == (0, []), again.message
 

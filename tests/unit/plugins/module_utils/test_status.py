@@ -119,7 +119,7 @@ def test_a_switch_that_was_left_in_its_middle_needs_attention() -> None:
     assert problems == [
         "not of the release that is recorded: demo-web-2 (demo/app:fedcba987654)",
         f"the lock is held and nothing of its run is at work on the host: {LOCK['description']}",
-        "if that run is dead, run the same again: it goes on from there",
+        "once that run is dead, run the same again: it goes on from there",
         "demo-web-2 is starting",
     ]
 
@@ -142,6 +142,16 @@ def test_a_lock_is_a_problem_once_it_is_silent() -> None:
     info["stack"]["lock"] = LOCK
     assert _status.assess(info) == ("ok", [])
     info["stack"]["lock"] = {**LOCK, "silent_seconds": 120}
+    assert _status.assess(info)[0] == "attention"
+
+
+def test_a_run_that_is_known_to_be_dead_is_a_problem_at_once() -> None:
+    info = copy.deepcopy(INFO)
+    info["stack"]["lock"] = {**LOCK, "dead": True}
+    said = f"the run that holds the lock has ended without giving it back: {LOCK['description']}"
+    assert _status.assess(info)[1][0] == said
+    # Also while a step that it has left behind is at work: nothing will follow that.
+    info["stack"]["lock"]["at_work"] = True
     assert _status.assess(info)[0] == "attention"
 
 

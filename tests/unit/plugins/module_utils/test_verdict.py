@@ -19,6 +19,7 @@ from ansible_collections.barehost.django.plugins.module_utils._verdict import (
     reason,
     refuse,
     report,
+    restored,
 )
 
 RUNNING, SKIPPED = Verdict(), Verdict(State.SKIPPED, "b failed before its turn came")
@@ -158,3 +159,27 @@ def test_a_verdict_survives_a_task() -> None:
     for verdict in (RUNNING, SKIPPED, FAILED, DEPLOYED):
         assert Verdict.of(verdict.as_dict()) == verdict
     assert Verdict.of({}) == RUNNING
+
+
+@pytest.mark.parametrize(
+    ("result", "said"),
+    [
+        ({"files": ["a"], "services": ["mysql", "redis"]}, "; mysql, redis has the configuration of before again"),
+        ({"left": "mysql is still at it"}, "; its configuration is the new one: mysql is still at it"),
+        ({"failed": True, "msg": "no space"}, "; putting the configuration of before back failed: no space"),
+        (LOST, "; putting the configuration of before back failed: Connection timed out"),
+        # What nobody notices needs no word.
+        ({"files": ["a"], "services": [], "left": ""}, ""),
+        ({"files": []}, ""),
+    ],
+)
+def test_what_became_of_the_configuration_is_told(result: dict[str, Any], said: str) -> None:
+    assert restored(FAILED, run(SWITCHED), result).reason == f"{FAILED.reason}{said}"
+
+
+def test_of_a_host_that_goes_back_because_of_another_one_the_reason_is_told_first() -> None:
+    because = run(SWITCHED, failed_in_the_end=["b"])
+    verdict = restored(DEPLOYED, because, {"services": ["mysql"]})
+    assert verdict.reason == "b failed; mysql has the configuration of before again"
+    back = came_back(verdict, because, {"steps": []})
+    assert back.reason == "back on release old, since b failed; mysql has the configuration of before again"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.barehost.django.plugins.module_utils import _before, _bring_up, _up, _wait
+from ansible_collections.barehost.django.plugins.module_utils import _before, _bring_up, _up, _wait, _way_back
 
 GOOD, BAD, FULL = "1 mysql:1", "2 mysql:1", "3 mysql:1"
 IMAGES = {"mysql:1": "sha256:1", "mysql:2": "sha256:2"}
@@ -32,6 +32,7 @@ class Host:
     states: dict[str, dict[str, Any]] = field(default_factory=dict)
     made: list[str] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
+    asked: list[list[str]] = field(default_factory=list)
     # What was on the disk when a container was removed.
     at_removal: str = ""
 
@@ -55,6 +56,8 @@ class Host:
         if argv[1] == "rm":
             self.removed += argv[3:]
             self.at_removal = self.wanted()
+        if argv[1] == "exec":
+            self.asked.append(argv[3:])
         return 0, self.said(argv), ""
 
     def said(self, argv: list[str]) -> str:
@@ -196,3 +199,45 @@ def test_where_the_files_cannot_be_put_back_nothing_is_removed(host: Host, monke
     assert "service mysql failed" in text
     assert text.endswith("and with that one: [Errno 28] No space left on device")
     assert host.removed == []
+
+
+def restore(host: Host) -> _way_back.Restored:
+    """Take the configuration back after a failure that came later."""
+    engine = _up.Engine(host.run, str(host.root), [str(host.root / "compose.yaml")], "shop")
+    there = _way_back.There.of(engine.containers())
+    edge = {"service": "mysql", "test": ["nginx", "-t"], "command": ["nginx", "-s", "reload"]}
+    return _way_back.WayBack(engine, ["mysql"], there, 0.1).restore(edge)
+
+
+def test_what_runs_with_the_new_configuration_gets_the_one_of_before(host: Host) -> None:
+    """It started with it, and what failed later may have been its fault."""
+    host.made_from = BAD
+    assert restore(host) == _way_back.Restored(["compose.yaml"], ["mysql"])
+    assert (host.made, host.wanted(), host.asked) == ([GOOD], GOOD, [])
+    assert restore(host) == _way_back.Restored()
+
+
+def test_what_was_not_made_anew_yet_stays_and_loads_its_files(host: Host) -> None:
+    assert restore(host) == _way_back.Restored(["compose.yaml"], [])
+    assert (host.made, host.wanted()) == ([], GOOD)
+    assert host.asked == [["nginx", "-t"], ["nginx", "-s", "reload"]]
+
+
+def test_another_image_stays_with_its_files(host: Host) -> None:
+    host.made_from = "2 mysql:2"
+    change(host, "2 mysql:2")
+    assert "the image of mysql was changed" in restore(host).left
+    assert (host.made, host.wanted()) == ([], "2 mysql:2")
+
+
+@pytest.mark.parametrize("state", [BUSY, ILL], ids=["starting", "unhealthy"])
+def test_one_that_is_still_at_it_keeps_its_files(host: Host, state: dict[str, Any]) -> None:
+    host.made_from, host.states = BAD, {BAD: state}
+    assert restore(host).left == "mysql is still at it, and must not have to begin anew"
+    assert (host.made, host.wanted()) == ([], BAD)
+
+
+def test_what_cannot_be_brought_up_again_is_an_error(host: Host) -> None:
+    host.made_from, host.states = BAD, {GOOD: DEAD}
+    with pytest.raises(_up.UpError, match="service mysql failed"):
+        restore(host)

@@ -58,6 +58,13 @@ def start(source: Path, *options: str) -> subprocess.Popen[str]:
     )
 
 
+def status(host: str = "release") -> dict[str, Any]:
+    """Return what `status` says of a host."""
+    run = playbooks.run("status", "--limit", host, inventory=INVENTORY, host=host)
+    found: dict[str, Any] = run.tasks["Show the status"]["report"]["hosts"][host]
+    return found
+
+
 def ask(path: str, host: str = "release") -> Any:
     """Return the JSON at a path of the site."""
     connection = http.client.HTTPConnection("127.0.0.1", PORTS[host], timeout=20)

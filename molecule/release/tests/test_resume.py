@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from conftest import STACK_DIR, Host, deploy, serving, start, version
+from conftest import STACK_DIR, Host, deploy, serving, start, status, version
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,11 +46,16 @@ def test_a_run_that_was_killed_in_a_step_is_completed_by_the_next(machine: Host,
     kill_controller(run)
     kill_module(machine)
     assert serving()
+    said = status()
+    assert said["verdict"] == "attention"
+    assert said["problems"][0].startswith("the run that holds the lock has ended without giving it back: ")
     again = deploy(source)
     assert again.code == 0, again.message
     assert serving() != before
     assert machine.is_clean(), machine.containers()
     assert machine.record()["step"] == "done"
+    said = status()
+    assert (said["verdict"], said["problems"]) == ("ok", [])
     third = deploy(source)
     assert third.changed == [], third.changed
 

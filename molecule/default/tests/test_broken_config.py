@@ -32,8 +32,13 @@ GOOD = {
 
 # MySQL accepts it, and does not start with it: the file has another size.
 UNUSABLE = {"mysql_config": {"innodb_data_file_path": "ibdata1:5M"}}
-# And with this one it starts, and nobody but root may write.
-USELESS = {"mysql_config": {"super_read_only": "ON"}}
+# And with these all services start, and the site is not what it has to be.
+USELESS = {
+    "mysql_config": {"max_allowed_packet": "40M"},
+    "nginx_api_burst": 33,
+    "verify_timeout_seconds": 1,
+    "verify_checks": [{"name": "teapot", "path": "/health/", "status": [418]}],
+}
 FILES = f"find {STACK_DIR} ! -path '*/beat/*' ! -path '*/lock/*' -type f -exec md5sum {{}} + | sort"
 
 
@@ -42,6 +47,13 @@ def serving(root: Any) -> str:
     containers = "docker inspect --format '{{.Id}} {{.State.StartedAt}}' $(docker ps --all --quiet) | sort"
     rest = "docker images --quiet | sort; docker volume ls --quiet"
     return str(root.check_output(f"{FILES}; {containers}; {rest}"))
+
+
+def ask_mysql(root: Any, query: str) -> str:
+    """Ask MySQL as root."""
+    client = f"mysql --user=root --skip-column-names --execute='{query}'"
+    secret = f"MYSQL_PWD=$(cat {STACK_DIR}/secrets/mysql_root_password)"
+    return str(root.check_output(f'docker exec {container_of(root, "mysql")} sh -c "{secret} {client}"'))
 
 
 def memory(root: Any) -> str:
@@ -81,9 +93,7 @@ def test_what_they_accept_is_applied_once(root: Any, playbook: Callable[..., Any
     first, second = (playbook("deploy", *values) for _ in range(2))
     assert (first.code, second.code) == (0, 0), first.message + second.message
     assert (first.changed == dry.changed, second.changed) == (True, [])
-    option = "mysql --user=root --skip-column-names --execute='select @@global.max_allowed_packet'"
-    ask = f'docker exec {container_of(root, "mysql")} sh -c "MYSQL_PWD=$(cat {STACK_DIR}/secrets/mysql_root_password) {option}"'
-    assert root.check_output(ask) == str(48 * 1024 * 1024)
+    assert ask_mysql(root, "select @@global.max_allowed_packet") == str(48 * 1024 * 1024)
     assert request("/health/").status == 200
 
 
@@ -101,7 +111,7 @@ def test_what_a_database_accepts_and_does_not_start_with_is_taken_back(root: Any
     assert (again.code, again.changed) == (0, []), again.message
 
 
-def test_what_a_database_starts_with_and_does_not_work_with_is_taken_back(
+def test_what_a_service_starts_with_and_does_not_work_with_is_taken_back(
     root: Any, playbook: Callable[..., Any]
 ) -> None:
     before = root.check_output(FILES)
@@ -110,7 +120,9 @@ def test_what_a_database_starts_with_and_does_not_work_with_is_taken_back(
     assert "Prove that the site serves" in failed.message
     assert "mysql has the configuration of before again" in failed.message
     assert root.check_output(FILES) == before
-    assert playbook("verify").code == 0
+    assert ask_mysql(root, "select @@global.max_allowed_packet") == str(64 * 1024 * 1024)
+    assert request("/health/").status == 200
+    # That nothing is left to do says of Nginx, too, that it has loaded the files of before.
     again = playbook("deploy")
     assert (again.code, again.changed) == (0, []), again.message
 

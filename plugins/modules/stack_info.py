@@ -82,8 +82,9 @@ stack:
   description: >-
     The stack's directory, the record of the release that serves, the ids of the releases whose image is there, for each
     service a list of its containers (C(stray) is one that is not of the release that serves), the names of all of them and,
-    with O(volumes), of its volumes. With O(lock) who holds the lock, in which step, for how long there was no sign of life
-    (C(silent_seconds)) and whether a module is at work under it (C(at_work)); empty where nobody does.
+    with O(volumes), of its volumes. With O(lock) who holds the lock (C(lock)), in which step, for how long there was no sign of
+    life (C(silent_seconds)) and whether a module is at work under it (C(at_work)), empty where nobody does; and in one sentence
+    what is in the way of the next deploy (C(obstacle)), such as a file where a directory belongs.
   type: dict
   returned: always
 """

@@ -105,6 +105,7 @@ class Container:
     addresses: Mapping[str, str] = field(default_factory=dict)  # network -> IP address
     pid: int = 0  # of its first process, as the host sees it; 0 where it does not run
     entrypoint: Sequence[str] = ()
+    created: str = ""
 
     @property
     def address(self) -> str:
@@ -162,6 +163,7 @@ def parse_container(item: Mapping[str, Any]) -> Container:
         addresses={name: network.get("IPAddress", "") for name, network in networks.items()},
         pid=int(state.get("Pid") or 0),
         entrypoint=tuple(config.get("Entrypoint") or ()),
+        created=str(item.get("Created") or ""),
     )
 
 

@@ -26,6 +26,8 @@ RELOAD_SECONDS = 15.0
 RELOAD_POLL_SECONDS = 0.1
 # A process that dies of a bad import does so within this time; one without a healthcheck is believed after it.
 SETTLE_SECONDS = 4.0
+# For so long a container that is started again and again is a new one.
+NEW_SECONDS = 600
 
 TIER_LABEL = "barehost.django.tier"
 # What is done to the containers that are there, without Compose.
@@ -132,15 +134,23 @@ def failed(container: _compose.Container, restarts_before: int) -> bool:
     return container.health == "unhealthy"
 
 
-def began(started: str) -> str:
-    """Return a moment just before a container's start, as `docker logs` reads it; empty where it was never started.
+def moment_of(stamp: str) -> datetime | None:
+    """Read a moment of the engine's; None where there is none."""
+    if not stamp or stamp.startswith("0001-"):
+        return None
+    return datetime.strptime(stamp[:19], "%Y-%m-%dT%H:%M:%S").replace(tzinfo=timezone.utc)
 
-    The engine notes the start when the program is at work already, and some are done with it in milliseconds.
+
+def began(container: _compose.Container) -> str:
+    """Return from when on a container's log says what is wrong with it today, as `docker logs` reads it; empty for all of it.
+
+    That is its last start, just before: the engine notes it when the program is at work already, and some are done with it in
+    milliseconds. One that is new has said nothing yet that was put right since, and of its first start it says the cause in full.
     """
-    if not started or started.startswith("0001-"):
+    started, created = moment_of(container.started), moment_of(container.created)
+    if started is None or (created is not None and (started - created).total_seconds() < NEW_SECONDS):
         return ""
-    moment = datetime.strptime(started[:19], "%Y-%m-%dT%H:%M:%S").replace(tzinfo=timezone.utc)
-    return (moment - timedelta(seconds=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return (started - timedelta(seconds=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def until(done: Callable[[], bool], problem: str) -> None:
@@ -273,7 +283,7 @@ class Engine:
 
     def _cause(self, container: _compose.Container, log: str) -> str:
         """Return what a server says against its last start: what it said before that may long have been put right."""
-        since = began(container.started)
+        since = began(container)
         said = _logs.cause(self._log(container, since) if since else log)
         # One that has just been started again has not come to it yet, and is going to say what it said the last time.
         return said or (_logs.cause(log) if container.restarts else "")

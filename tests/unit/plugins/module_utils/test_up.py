@@ -287,6 +287,25 @@ def test_what_a_server_said_before_its_last_start_is_not_its_complaint(
     assert report.endswith(log.strip())
 
 
+@pytest.mark.parametrize(
+    ("created", "said"),
+    [
+        # The first start of several says it in full, and the last one may have been seen from its middle only.
+        ("2026-11-26T13:07:20.1Z", "unknown variable 'a=1'"),
+        ("2026-11-20T08:00:00.1Z", "no space left"),
+    ],
+)
+def test_a_new_container_has_said_nothing_that_was_put_right_since(created: str, said: str) -> None:
+    def run(argv: list[str]) -> tuple[int, str, str]:
+        since = any(word.startswith("--since=") for word in argv)
+        return 0, "", NEW if since else OLD + NEW
+
+    state = {"Status": "restarting", "StartedAt": "2026-11-26T13:07:29.4Z"}
+    item = {**container("mysql", state=state, restarts=2), "Created": created}
+    (found,) = _compose.parse_containers(json.dumps([item]))
+    assert f": it says: {said};" in _up.Engine(run, "/opt/shop", [], "shop").report(found, "failed")
+
+
 def test_a_password_is_masked_among_the_last_lines_as_well() -> None:
     log = ">>> 'user bob on >sesame ~* bogus'\nError in user declaration '>sesame': Syntax error\n"
     (found,) = _compose.parse_containers(json.dumps([container("redis")]))

@@ -268,3 +268,27 @@ def test_without_a_database_what_only_it_could_judge_is_not_planned(migrated: Pa
 def test_without_a_database_and_without_records_nothing_is_planned(migrated: Path) -> None:
     answer = ask(asleep(migrated), _program_migrate, apply=False)
     assert [event["event"] for event in answer.events] == ["failed"]
+
+
+COUNTING = """
+from django.db.backends.sqlite3.base import DatabaseWrapper as Base
+
+class DatabaseWrapper(Base):
+    def get_new_connection(self, parameters):
+        with open("asked", "a") as file:
+            file.write("x")
+        raise self.Database.OperationalError("no answer")
+"""
+
+
+def test_a_database_that_does_not_answer_is_asked_once(migrated: Path) -> None:
+    """Each time may take as long as its limit, and a plan may have many operations that ask."""
+    applied = names(migrated)
+    add_migration(migrated, "0002_more", "0001_initial", f"{ASKS}, {ASKS}")
+    (migrated / "counting").mkdir()
+    (migrated / "counting" / "__init__.py").touch()
+    (migrated / "counting" / "base.py").write_text(COUNTING)
+    settings = migrated / "site_settings.py"
+    settings.write_text(settings.read_text().replace("django.db.backends.sqlite3", "counting"))
+    ask(migrated, _program_migrate, apply=False, applied=applied)
+    assert (migrated / "asked").read_text() == "x"

@@ -80,27 +80,35 @@ def look_at_user(parameters: dict[str, Any], reporter: Reporter) -> None:
     reporter.emit("superuser", settled=not found["created"] and not found["changes"])
 
 
+def planned(connection: Any) -> dict[str, Any]:  # noqa: ANN401 - a connection of Django's
+    """Return the plan, and what the image and the database have of migrations; raise whatever is wrong with these.
+
+    Not prepared as `migrate` itself does it before it applies anything: a plan makes no extension of PostgreSQL.
+    """
+    from django.db.migrations.executor import MigrationExecutor
+
+    executor = MigrationExecutor(connection)
+    executor.loader.check_consistent_history(connection)
+    refuse_conflicts(executor.loader)
+    heads = dict(sorted(executor.loader.graph.leaf_nodes()))
+    return {"plan": make_plan(executor), "heads": heads, **census(executor.loader)}
+
+
 def find_plan(parameters: dict[str, Any], reporter: Reporter) -> list[dict[str, Any]] | None:
     """Say what the database misses; None where that failed, or where the plan is one to refuse, which is then reported."""
     from django.db import connections
-    from django.db.migrations.executor import MigrationExecutor
 
     connection = connections[parameters["database"]]
     if not reporter.connected(connection):
         plan_by_record(parameters, reporter, connection)
         return None
     try:
-        # Not prepared as `migrate` itself does it before it applies anything: a plan makes no extension of PostgreSQL.
-        executor = MigrationExecutor(connection)
-        executor.loader.check_consistent_history(connection)
-        refuse_conflicts(executor.loader)
-        plan = make_plan(executor)
-        found = census(executor.loader)
-        heads = dict(sorted(executor.loader.graph.leaf_nodes()))
+        found = planned(connection)
     except Exception as error:  # noqa: BLE001 - loading migrations imports any code
         reporter.fail("plan", error)
         return None
-    reporter.emit("plan", plan=plan, heads=heads, **found)
+    reporter.emit("plan", **found)
+    plan: list[dict[str, Any]] = found["plan"]
     if parameters["refuse_destructive"] and refused(plan):
         reporter.emit("refused")
         return None
@@ -117,7 +125,6 @@ def plan_by_record(parameters: dict[str, Any], reporter: Reporter, connection: A
     applied = parameters.get("applied")
     if applied is None:
         return
-    from django.db.migrations.executor import MigrationExecutor
     from django.db.migrations.recorder import MigrationRecorder
 
     # Otherwise each question about it would wait for it again; the names of the types are what is asked of the server itself.
@@ -128,15 +135,11 @@ def plan_by_record(parameters: dict[str, Any], reporter: Reporter, connection: A
     # This process does nothing else, and the loader takes no recorder of another kind.
     MigrationRecorder.applied_migrations = lambda _recorder: dict(known)
     try:
-        executor = MigrationExecutor(connection)
-        refuse_conflicts(executor.loader)
-        plan = make_plan(executor)
-        found = census(executor.loader)
-        heads = dict(sorted(executor.loader.graph.leaf_nodes()))
+        found = planned(connection)
     except Exception:  # noqa: BLE001 - loading migrations imports any code; what is wrong is said once the database answers
         return
-    if not any(UNJUDGED in operation["reason"] for step in plan for operation in step["operations"]):
-        reporter.emit("plan_by_record", plan=plan, heads=heads, **found)
+    if not any(UNJUDGED in operation["reason"] for step in found["plan"] for operation in step["operations"]):
+        reporter.emit("plan_by_record", **found)
 
 
 def no_database() -> None:

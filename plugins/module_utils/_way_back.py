@@ -69,7 +69,7 @@ class WayBack:
             if not lost or not _before.load(self.root):
                 return problem
             names = ", ".join(lost)
-            changed = self.changed_images()
+            changed = self.changed_images(self.snapshot_before())
             if changed:
                 return (
                     f"{names} is down and was left so, since the image of {', '.join(changed)} was changed, too: its data may be "
@@ -80,7 +80,7 @@ class WayBack:
             ended = [c.id for c in self.containers() if c.service in lost and self.has_ended(c)]
             if ended:
                 self.engine.call(["docker", "rm", "--force", *ended])
-            self.bring_up()
+            self.bring_up(self.services)
         except (_up.UpError, OSError) as error:
             return f"it was not to be given back the configuration of before: {problem}; and with that one: {error}"
         return f"{names} did not come up with its new configuration, and goes on with the one of before: {problem}"
@@ -99,9 +99,8 @@ class WayBack:
         serving = {c.service for c in found} - {c.service for c in found if self.has_ended(c)}
         return sorted(name for name in self.services if name in self.there.images and name not in serving)
 
-    def changed_images(self) -> list[str]:
+    def changed_images(self, snapshot: _up.Snapshot) -> list[str]:
         """Return the services whose files of before name another image than they have had last."""
-        snapshot = self.snapshot_before()
         wanted = {
             name: snapshot.image_ids.get(_compose.normalize_reference(service.image), "")
             for name, service in snapshot.services.items()
@@ -124,12 +123,12 @@ class WayBack:
         known = _before.load(self.root)
         if not known:
             return Restored()
-        changed = self.changed_images()
+        snapshot = self.snapshot_before()
+        changed = self.changed_images(snapshot)
         if changed:
             return Restored(
                 left=f"the image of {', '.join(changed)} was changed, and its data may be of the new version"
             )
-        snapshot = self.snapshot_before()
         steps = [
             step
             for step in _up.plan([name for name in self.services if name in snapshot.services], snapshot)
@@ -140,7 +139,9 @@ class WayBack:
         if busy:
             return Restored(left=f"{busy[0]} is still at it, and must not have to begin anew")
         files = _before.put_back(self.root)
-        self.bring_up()
+        if touched:
+            # Not the others: what ails them is not for this to find.
+            self.bring_up(sorted(touched))
         if edge and edge["service"] not in touched:
             self.reload(edge)
         return Restored(files, sorted(touched))
@@ -166,11 +167,11 @@ class WayBack:
         finally:
             path.unlink(missing_ok=True)
 
-    def bring_up(self) -> None:
-        """Bring the services to what the files say, which are those of before again."""
+    def bring_up(self, services: Sequence[str]) -> None:
+        """Bring services to what the files say, which are those of before again."""
         engine = _up.Engine(self.engine.try_call, str(self.root), self.engine.files, self.engine.project)
         snapshot = engine.snapshot()
-        known = [name for name in self.services if name in snapshot.services]
+        known = [name for name in services if name in snapshot.services]
         steps = _up.plan(known, snapshot)
         engine.carry_out(steps)
         _wait.for_services(engine, known, self.timeout, [step.service for step in steps if step.action != "none"])

@@ -241,3 +241,9 @@ def test_what_cannot_be_brought_up_again_is_an_error(host: Host) -> None:
     host.made_from, host.states = BAD, {GOOD: DEAD}
     with pytest.raises(_up.UpError, match="service mysql failed"):
         restore(host)
+
+
+def test_what_ails_a_service_that_does_not_go_back_is_not_for_this_to_find(host: Host) -> None:
+    """It is as its files of before say, and was ill before: that is no failure of putting them back."""
+    host.states = {GOOD: LOOPING}
+    assert restore(host) == _way_back.Restored(["compose.yaml"], [])

@@ -10,7 +10,7 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
-from ansible_collections.barehost.django.plugins.module_utils import _before, _compose, _dump, _lock, _release
+from ansible_collections.barehost.django.plugins.module_utils import _before, _compose, _data_lock, _dump, _lock, _release
 
 DIRECTORIES = (
     ".",
@@ -30,6 +30,7 @@ OTHERS = {
     f"{_lock.FOLDER}/{_lock.FILE}": "a file",
     STEP: "a file",
     _before.FILE: "a file",
+    _data_lock.FILE: "a file",
     _compose.OVERRIDE_FILE: "a file",
     f"{_release.RELEASES}/{_release.CURRENT}": "a link",
     **{f"{_release.STATIC}/{name}": "a link" for name in _release.STATIC_LINKS},

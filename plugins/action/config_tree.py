@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ansible.errors import AnsibleActionFail
 from ansible.template import trust_as_template
 from ansible.utils.collection_loader._collection_finder import _get_collection_role_path
-from ansible_collections.barehost.django.plugins.module_utils import _lock, _tree, _validate
+from ansible_collections.barehost.django.plugins.module_utils import _installed, _lock, _tree, _validate
 from ansible_collections.barehost.django.plugins.module_utils._action import ModuleAction
 from ansible_collections.barehost.django.plugins.modules.config_tree import TREE_SPEC
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 SUFFIX = ".j2"
+COMMAND_MODE = "0755"
 HEADER = "Managed by Ansible (barehost.django): edit the variables, not this file."
 
 
@@ -47,13 +48,14 @@ def file_params(tree: Mapping[str, Any], path: str, content: str) -> dict[str, A
     """Describe one rendered file for the module."""
     secret = any(fnmatch(path, pattern) for pattern in tree["secret"])
     owner = tree["owner"] if secret else 0
+    command = any(fnmatch(path, pattern) for pattern in tree["executable"])
     return {
         "path": path,
         "content": content,
         "service": tree["name"],
         "owner": owner,
         "group": owner,
-        "mode": tree["secret_mode"] if secret else tree["mode"],
+        "mode": tree["secret_mode"] if secret else COMMAND_MODE if command else tree["mode"],
         "secret": secret,
     }
 
@@ -93,6 +95,11 @@ class ActionModule(ModuleAction):
         stamp = sources.pop(tree["stamp"], None)
         items = [
             file_params(tree, target, self._render(source, templates, variables)) for target, source in sources.items()
+        ]
+        items += [
+            file_params(tree, f"{folder}/{path}", text)
+            for folder, entry in tree["programs"].items()
+            for path, text in _installed.program(entry).items()
         ]
         digest = _tree.digest((item["path"], item["content"]) for item in items)
         if stamp is not None:

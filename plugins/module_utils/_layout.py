@@ -10,7 +10,14 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
-from ansible_collections.barehost.django.plugins.module_utils import _before, _compose, _data_lock, _dump, _lock, _release
+from ansible_collections.barehost.django.plugins.module_utils import (
+    _before,
+    _compose,
+    _data_lock,
+    _dump,
+    _lock,
+    _release,
+)
 
 DIRECTORIES = (
     ".",

@@ -19,6 +19,7 @@ from ansible_collections.barehost.django.plugins.module_utils import (
     _lock,
     _release,
     _rollover,
+    _units,
 )
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ WISH: dict[str, Any] = {
     "project": {"type": "str", "required": True},
     "ports": {"type": "list", "elements": "int", "default": []},
     "packages": {"type": "list", "elements": "str", "default": []},
+    "units": {"type": "list", "elements": "str", "default": []},
     "volumes": {"type": "bool", "default": False},
     "missing": {"type": "bool", "default": True},
     "lock": {"type": "bool", "default": False},
@@ -222,6 +224,7 @@ def look(module: AnsibleModule, project_dir: str, wish: Mapping[str, Any]) -> di
         "engine": engine,
         "ports": ports,
         "packages": package_versions(module, wish["packages"]),
+        "units": _units.look(wish["units"], module.run_command),
         "stack": {
             "name": project,
             "dir": project_dir,

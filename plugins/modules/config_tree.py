@@ -90,6 +90,17 @@ options:
             asked which configuration it has loaded. Its template reads C(config_tree_digest). It is not part of the digest.
         type: str
         default: ""
+      executable:
+        description: Patterns of the files (below O(dest)) that are commands; they get the mode 0755.
+        type: list
+        elements: str
+        default: []
+      programs:
+        description:
+          - Directories (below O(dest)), each with the name of a module of the collection's C(module_utils) that is put there with
+            all that it imports from there, as the path of a program.
+        type: dict
+        default: {}
   project:
     description: Name of the Compose project whose containers are asked in check mode; empty where there is none.
     type: str
@@ -217,6 +228,8 @@ TREE_SPEC: dict[str, Any] = {
     "managed": {"type": "list", "elements": "str", "default": []},
     "directories": {"type": "dict", "default": {}},
     "stamp": {"type": "str", "default": ""},
+    "executable": {"type": "list", "elements": "str", "default": []},
+    "programs": {"type": "dict", "default": {}},
 }
 DEST_MODE = 0o750
 

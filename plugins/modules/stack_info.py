@@ -37,6 +37,11 @@ options:
     type: list
     elements: str
     default: []
+  units:
+    description: Units of systemd of which to say whether they are there, what their text is, and whether they are at work.
+    type: list
+    elements: str
+    default: []
   volumes:
     description: Whether to list the volumes of the stack too, which is one more question to the engine.
     type: bool
@@ -76,6 +81,10 @@ ports:
   returned: always
 packages:
   description: Installed version of each of O(packages) that is installed.
+  type: dict
+  returned: always
+units:
+  description: Those of O(units) that are there, each with the SHA-256 of its text (C(digest)), C(enabled) and C(active).
   type: dict
   returned: always
 stack:

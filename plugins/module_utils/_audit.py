@@ -1,6 +1,6 @@
 # Copyright: (c) 2026, The barehost authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The audit log of a stack: one line of JSON for each deploy, whatever became of it."""
+"""The audit log of a stack: one line of JSON for each deploy, backup, restore and drill, whatever became of it."""
 
 from __future__ import annotations
 
@@ -37,6 +37,21 @@ def line(lock: _lock_state.Lock, outcome: Mapping[str, Any], at: datetime) -> st
         "seconds": round(_lock_state.seconds_between(lock.started, at), 1),
         "steps": _lock_state.step_seconds(lock, at),
         "result": outcome["result"],
+        "message": _lock_state.one_line(str(outcome.get("message") or ""), MESSAGE_LENGTH),
+    }
+    return json.dumps(entry, ensure_ascii=False) + "\n"
+
+
+def event(who: str, command: str, started: str, seconds: float, outcome: Mapping[str, Any]) -> str:
+    """Return the line of something else than a deploy; outcome has a result, a message, and whatever is known beside."""
+    entry = {
+        "who": who,
+        "command": command,
+        "from": "",
+        "to": "",
+        "started": started,
+        "seconds": round(seconds, 1),
+        **outcome,
         "message": _lock_state.one_line(str(outcome.get("message") or ""), MESSAGE_LENGTH),
     }
     return json.dumps(entry, ensure_ascii=False) + "\n"

@@ -54,6 +54,18 @@ def render(manifest: Manifest) -> str:
     return json.dumps(asdict(manifest), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
+def summary(manifest: Manifest) -> dict[str, Any]:
+    """Return what is worth a line of a list."""
+    return {
+        "created": manifest.created,
+        "release": manifest.release.get("id", ""),
+        "rows": manifest.rows,
+        "tables": len(manifest.tables),
+        "bytes": sum(item["bytes"] for item in manifest.files.values()),
+        "files": sorted(manifest.files),
+    }
+
+
 def sha256_of(text: str) -> str:
     """Return the digest that the audit log notes, by which a manifest that was made anew is known."""
     return hashlib.sha256(text.encode()).hexdigest()

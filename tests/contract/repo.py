@@ -25,6 +25,7 @@ EXPECTED_ROLES = (
     "nginx",
     "stack",
     "release",
+    "backup",
     "verify",
 )
 ROLES = [ROOT / "roles" / role for role in EXPECTED_ROLES if (ROOT / "roles" / role).is_dir()]

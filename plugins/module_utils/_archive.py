@@ -1,0 +1,108 @@
+# Copyright: (c) 2026, The barehost authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Files into a tar stream, in constant memory, whatever happens to them meanwhile."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tarfile
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+BLOCK = 1 << 16
+KEPT = (stat.S_ISREG, stat.S_ISDIR, stat.S_ISLNK)
+MOST_WARNINGS = 20
+
+
+@dataclass
+class Packed:
+    """What went into an archive."""
+
+    entries: int = 0
+    plain_bytes: int = 0
+    warnings: list[str] = field(default_factory=list)
+
+    def warn(self, text: str) -> None:
+        """Note what is not in it as it was."""
+        if len(self.warnings) < MOST_WARNINGS:
+            self.warnings.append(text)
+
+
+class Padded:
+    """A file of a size that its archive already names: one that has become shorter is filled up."""
+
+    def __init__(self, file: IO[bytes], size: int) -> None:
+        """Take the file, and the size that was promised."""
+        self._file, self._left, self.missing = file, size, 0
+
+    def read(self, size: int = -1) -> bytes:
+        """Return the next bytes, never less than what was asked for while there are promised ones."""
+        wanted = self._left if size < 0 else min(size, self._left)
+        found = self._file.read(wanted)
+        self.missing += wanted - len(found)
+        self._left -= wanted
+        return found + bytes(wanted - len(found))
+
+
+def pack(root: Path, names: Sequence[str], target: Any, uncounted: Sequence[str] = ()) -> Packed:  # noqa: ANN401
+    """Write files and directories below root, and all that is in them, into a tar stream; target has `write`.
+
+    What goes while it is read is left out, and what shrinks is filled up; both are warnings. Links stay links.
+    """
+    packed = Packed()
+    with tarfile.open(mode="w|", fileobj=target, format=tarfile.PAX_FORMAT, bufsize=1 << 20) as archive:
+        for path in walk(root, names):
+            if str(path.relative_to(root)) not in uncounted:
+                add(archive, root, path, packed)
+            # It would remember every member, for the end of an archive that is not written as a stream.
+            cast("Any", archive).members = []
+    return packed
+
+
+def walk(root: Path, names: Sequence[str]) -> Iterator[Path]:
+    """Return paths and all that is below them, in a fixed order, without following links."""
+    for name in names:
+        start = root / name
+        if not os.path.lexists(start):
+            continue
+        yield start
+        if start.is_symlink() or not start.is_dir():
+            continue
+        for parent, folders, files in os.walk(start):
+            folders.sort()
+            yield from (Path(parent) / each for each in sorted([*folders, *files]))
+
+
+def add(archive: tarfile.TarFile, root: Path, path: Path, packed: Packed) -> None:
+    """Write one file, directory or link."""
+    try:
+        info = path.lstat()
+        if not any(kind(info.st_mode) for kind in KEPT):
+            packed.warn(f"{path} is neither a file nor a directory, and was left out")
+            return
+        file = open_plain(path) if stat.S_ISREG(info.st_mode) else None
+    except FileNotFoundError:
+        packed.warn(f"{path} was removed meanwhile")
+        return
+    with file or nullcontext() as content:
+        member = archive.gettarinfo(str(path), str(path.relative_to(root)), cast("Any", content))
+        # Two names of one file are two files: where only one of them is restored, it must not be empty.
+        if content and member.islnk():
+            member.type, member.linkname, member.size = tarfile.REGTYPE, "", os.fstat(content.fileno()).st_size
+        padded = Padded(content, member.size) if content else None
+        archive.addfile(member, cast("Any", padded))
+    if padded and padded.missing:
+        packed.warn(f"{path} became shorter while it was read")
+    packed.entries += 1
+    packed.plain_bytes += member.size
+
+
+def open_plain(path: Path) -> IO[bytes]:
+    """Open a file, and never through a link that has taken its place."""
+    return os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb", buffering=BLOCK)

@@ -1,0 +1,179 @@
+# Copyright: (c) 2026, The barehost authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The files of one backup: each written through its filters, watched so that the disk never gets full."""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+import subprocess
+from contextlib import suppress
+from typing import IO, TYPE_CHECKING, Any
+
+from ansible_collections.barehost.django.plugins.module_utils import (
+    _archive,
+    _backup_source,
+    _compose,
+    _dump,
+    _dump_rows,
+    _files,
+    _manifest,
+    _pipes,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from ansible_collections.barehost.django.plugins.module_utils._backup_settings import Settings
+
+PIPE_BYTES = 1 << 20
+SET_PIPE_SIZE = 1031  # F_SETPIPE_SZ; Python names it from 3.10 on
+# So much of the disk is left alone: the database may lie on it, and stops where there is none.
+RESERVE_SHARE, RESERVE_MOST = 0.05, 1 << 30
+LOOK_EVERY = 16 << 20
+QUERY_SECONDS = 60
+# What it takes to bring the stack up on another host, beside its data; `media` and `static` are none of it.
+SETTINGS = (
+    _compose.BASE_FILE,
+    _compose.OVERRIDE_FILE,
+    ".env",
+    "secrets",
+    "mysql",
+    "redis",
+    "nginx",
+    "upstream",
+    "releases",
+    "backup/settings.json",
+)
+
+
+class BackupError(Exception):
+    """A backup that cannot be made."""
+
+
+def reserve(total: int) -> int:
+    """Return the bytes of a disk of that size which are left alone."""
+    return min(RESERVE_MOST, int(total * RESERVE_SHARE))
+
+
+class Watched:
+    """A writer that stops before the disk is full."""
+
+    def __init__(self, writer: _pipes.FileWriter, folder: Path) -> None:
+        """Take the writer, and the directory whose disk is watched."""
+        self._writer, self._folder = writer, folder
+        self._since = LOOK_EVERY
+
+    def write(self, piece: bytes) -> int:
+        """Take the next piece."""
+        self._since += len(piece)
+        if self._since >= LOOK_EVERY:
+            self._since = 0
+            demand_space(self._folder)
+        return self._writer.write(piece)
+
+
+def demand_space(folder: Path, needed: int = 0) -> None:
+    """Refuse where the disk would get full."""
+    usage = shutil.disk_usage(folder)
+    least = reserve(usage.total)
+    if usage.free < needed + least:
+        wanted = f"{_dump.megabytes(needed)} and " if needed else ""
+        raise BackupError(
+            f"{folder} has {_dump.megabytes(usage.free)} free, and {wanted}{_dump.megabytes(least)} are left alone for what "
+            "else lies on that disk: make room, or keep fewer backups (backup_keep_least, backup_keep_days)"
+        )
+
+
+def widen(stream: IO[bytes]) -> None:
+    """Give a pipe more room, so that both of its ends work at the same time."""
+    with suppress(OSError):
+        fcntl.fcntl(stream.fileno(), SET_PIPE_SIZE, PIPE_BYTES)
+
+
+def answer_of(argv: Sequence[str], seconds: int = QUERY_SECONDS) -> str:
+    """Return what a query is answered."""
+    try:
+        done = subprocess.run(
+            list(argv), stdin=subprocess.DEVNULL, capture_output=True, timeout=seconds + 30, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise BackupError(f"{argv[0]} did not answer within {seconds + 30} seconds") from None
+    if done.returncode != 0:
+        raise BackupError(_backup_source.why_refused(done.returncode, done.stderr.decode("utf-8", "replace"), seconds))
+    return done.stdout.decode("utf-8", "replace")
+
+
+def ensure_folder(folder: Path) -> None:
+    """Have the directory of the backups, for root alone."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    _files.own(folder, 0o700)
+
+
+def find_container(settings: Settings) -> str:
+    """Return the id of the container that the server runs in."""
+    found = answer_of(_dump.container_cmd(settings.stack, settings.service)).split()
+    if not found:
+        raise BackupError(
+            f"no container of the service {settings.service} runs, so there is nothing to ask: see `docker compose ps` in "
+            f"{settings.dir}"
+        )
+    return found[0]
+
+
+def entry(written: _pipes.Written, **more: int) -> dict[str, Any]:
+    """Return what the manifest says of a file."""
+    return {"bytes": written.bytes, "sha256": written.sha256, **more}
+
+
+def dump(settings: Settings, container: str, folder: Path) -> tuple[dict[str, Any], dict[str, int]]:
+    """Dump the schema; return what the manifest says of the file, and the rows of each table in it."""
+    seconds = settings.timeout_seconds
+    argv = _backup_source.dump_cmd(container, settings.database, seconds)
+    counter, tail, plain = _dump_rows.RowCounter(), b"", 0
+    with _pipes.writing(folder / _manifest.DATABASE, [_pipes.zstd_cmd(settings.zstd_level)]) as writer:
+        target = Watched(writer, folder)
+        with _pipes.reading(argv) as (stream, ended):
+            widen(stream)
+            while True:
+                piece = stream.read1(_pipes.CHUNK)  # type: ignore[attr-defined]
+                if not piece:
+                    break
+                target.write(piece)
+                counter.feed(piece)
+                plain += len(piece)
+                tail = (tail + piece[-_dump.TAIL :])[-_dump.TAIL :]
+        problem = _dump.why_bad(ended.code, tail, ended.err, seconds)
+        if problem:
+            raise BackupError(f"the dump is no good and was removed: {problem}")
+        written = writer.finish()
+    return entry(written, plain_bytes=plain), counter.end()
+
+
+def pack(
+    folder: Path, name: str, root: Path, names: Sequence[str], filters: Sequence[Sequence[str]]
+) -> tuple[dict[str, Any], list[str]]:
+    """Write an archive of files below root; return what the manifest says of it, and what could not be had as it was."""
+    with _pipes.writing(folder / name, filters) as writer:
+        packed = _archive.pack(root, names, Watched(writer, folder))
+        written = writer.finish()
+    return entry(written, plain_bytes=packed.plain_bytes, entries=packed.entries), packed.warnings
+
+
+def media(settings: Settings, folder: Path) -> tuple[dict[str, Any], list[str]]:
+    """Pack what users have uploaded."""
+    return pack(folder, _manifest.MEDIA, settings.root, [settings.media], [_pipes.zstd_cmd(settings.zstd_level)])
+
+
+def configuration(settings: Settings, folder: Path) -> tuple[dict[str, Any], list[str]]:
+    """Pack configuration and secrets, encrypted before they touch the disk."""
+    filters = [_pipes.zstd_cmd(settings.zstd_level), _pipes.age_cmd(settings.age_recipients)]
+    return pack(folder, _manifest.SETTINGS, settings.root, SETTINGS, filters)
+
+
+def settle(partial: Path, final: Path) -> None:
+    """Give a backup its name, once all of it is on the disk."""
+    _files.sync(partial)
+    partial.rename(final)
+    _files.sync(final.parent)

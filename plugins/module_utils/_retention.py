@@ -1,0 +1,47 @@
+# Copyright: (c) 2026, The barehost authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Which backups are removed, by count and by age."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+    from pathlib import Path
+
+ID_TIME = "%Y%m%dT%H%M%SZ"
+
+
+def stamp(at: datetime) -> str:
+    """Return the id of a backup that is begun at that time."""
+    return at.strftime(ID_TIME)
+
+
+def time_of(name: str) -> datetime:
+    """Return when a backup was begun."""
+    return datetime.strptime(name, ID_TIME).replace(tzinfo=timezone.utc)
+
+
+def superfluous(names: Sequence[str], at: datetime, least: int, days: int) -> list[str]:
+    """Return those of the backups, the newest last, that are older than so many days, never one of the newest.
+
+    By age alone a clock that jumps ahead by a month would leave nothing.
+    """
+    limit = at - timedelta(days=days)
+    return [name for name in names[: max(0, len(names) - max(1, least))] if time_of(name) < limit]
+
+
+def remove(folder: Path, names: Collection[str]) -> None:
+    """Remove backups; each is none any more before the first of its files goes."""
+    for name in names:
+        gone = folder / f".{name}.gone"
+        (folder / name).rename(gone)
+        shutil.rmtree(gone)
+
+
+def leftovers(folder: Path) -> list[Path]:
+    """Return what killed runs have left: of backups that did not become any, and of such that were being removed."""
+    return sorted([*folder.glob(".*Z.partial"), *folder.glob(".*Z.gone")])

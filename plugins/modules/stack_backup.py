@@ -1,0 +1,96 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, The barehost authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Make a backup of a stack."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: stack_backup
+short_description: Makes a backup of a stack on its host
+version_added: 0.1.0
+author: The barehost authors (@barehost)
+description:
+  - Does what the stack's timer does, with the settings that the last deploy has installed in C(backup/settings.json).
+  - A consistent dump of the database by the server image's own C(mysqldump) as the account for backups, what users have
+    uploaded, and, where a public key was given, configuration and secrets encrypted to it. They lie in a directory of their own
+    below C(backups/), with a manifest that says what is in them, how many rows each table has, and what their checksums are.
+  - The directory gets its name when all of it is on the disk; anything else is removed and is an error.
+  - Backups that are older than is kept are removed afterwards.
+extends_documentation_fragment:
+  - barehost.django.project
+attributes:
+  check_mode:
+    description: Asks the database, looks at the space on the disk, and makes none.
+    support: full
+  diff_mode:
+    description: There is nothing to show.
+    support: none
+  idempotent:
+    description: Each run makes a backup of its own.
+    support: none
+options:
+  who:
+    description: What the audit log says who wanted it.
+    type: str
+    default: playbook
+"""
+
+EXAMPLES = r"""
+- name: Make a backup
+  barehost.django.stack_backup:
+    project_dir: /opt/shop
+"""
+
+RETURN = r"""
+backup:
+  description: >-
+    The backup: C(id), C(path), C(bytes), C(rows), C(tables), C(seconds), the C(manifest_sha256) that the audit log holds too, and
+    the ids of those that were C(removed).
+  type: dict
+  returned: when one was made
+msg:
+  description: What was done, or would be.
+  type: str
+  returned: always
+"""
+
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.barehost.django.plugins.module_utils import _backup, _backup_settings, _dump, _work
+
+
+def described(report: _backup.Report) -> dict[str, Any]:
+    """Return a report as the module returns it."""
+    return {key: value for key, value in vars(report).items() if key != "warnings"}
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "project_dir": {"type": "path", "required": True},
+            "who": {"type": "str", "default": "playbook"},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        settings = _backup_settings.load(Path(module.params["project_dir"]))
+        if module.check_mode:
+            facts = _backup.look(settings)
+            msg = f"would back up {len(facts.tables)} tables of {settings.database}, {_dump.megabytes(facts.bytes)}"
+            module.exit_json(changed=True, msg=msg)
+        report = _backup.run(settings, module.params["who"])
+    except (*_backup.Trouble, _backup_settings.SettingsError) as error:
+        module.fail_json(msg=f"no backup was made: {_work.sentence(error)}")
+        raise
+    for warning in report.warnings:
+        module.warn(warning)
+    msg = f"{report.path}: {report.rows} rows in {report.tables} tables, {_dump.megabytes(report.bytes)}"
+    module.exit_json(changed=True, msg=msg, backup=described(report))
+
+
+if __name__ == "__main__":
+    main()

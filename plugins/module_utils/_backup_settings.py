@@ -34,6 +34,7 @@ class Settings:
     database: str
     service: str = "mysql"
     media: str = "media"  # below dir; empty where there is none to keep
+    scheduled: bool = True  # whether a timer makes backups
     keep_least: int = 7
     keep_days: int = 30
     max_age_hours: int = 26

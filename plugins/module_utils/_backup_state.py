@@ -12,6 +12,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.barehost.django.plugins.module_utils import _files
+from ansible_collections.barehost.django.plugins.module_utils._backup_settings import FILE as SETTINGS_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,14 +74,15 @@ def age_seconds(entry: Mapping[str, Any] | None, at: datetime) -> float | None:
     return (at - then).total_seconds()
 
 
-def trouble(state: Mapping[str, Any], kind: str, limit_hours: int, at: datetime) -> str:
-    """Say in one line what is wrong with a kind of work; empty where nothing is."""
+def trouble(state: Mapping[str, Any], kind: str, limit_hours: int, at: datetime, since: datetime) -> str:
+    """Say in one line what is wrong with a kind of work that is to be done since then; empty where nothing is."""
     entry = state.get(kind) or {}
     failure, age = entry.get("failure"), age_seconds(entry, at)
     if failure:
         return f"the last {kind} failed at {failure.get('at', '?')}: {failure.get('message', '?')}"
     if age is None:
-        return f"there was no {kind} yet"
+        waited = (at - since).total_seconds() > limit_hours * HOUR
+        return f"there was no {kind} yet, and at least one in {limit_hours} hours was asked for" if waited else ""
     if age < -TOLERANCE_SECONDS:
         return f"the last {kind} is {-age / HOUR:.1f} hours in the future: the clock of the host is wrong, or was"
     if age > limit_hours * HOUR:
@@ -90,5 +92,10 @@ def trouble(state: Mapping[str, Any], kind: str, limit_hours: int, at: datetime)
 
 def problems(settings: Settings, at: datetime) -> list[str]:
     """Say what is wrong with the backups of a stack, a line each."""
-    found = trouble(load(settings.backups), "backup", settings.max_age_hours, at)
-    return [found] if found else []
+    state = load(settings.backups)
+    # When the settings were written is when somebody last asked for it.
+    since = datetime.fromtimestamp((settings.root / SETTINGS_FILE).stat().st_mtime, tz=timezone.utc)
+    found = []
+    if settings.scheduled or (state.get("backup") or {}).get("failure"):
+        found.append(trouble(state, "backup", settings.max_age_hours, at, since))
+    return [text for text in found if text]

@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.barehost.django.plugins.module_utils import (
     _asleep,
+    _backup_settings,
+    _backup_state,
     _compose,
     _host,
     _layout,
     _lock,
+    _manifest,
     _release,
     _rollover,
     _units,
@@ -36,6 +39,7 @@ WISH: dict[str, Any] = {
     "ports": {"type": "list", "elements": "int", "default": []},
     "packages": {"type": "list", "elements": "str", "default": []},
     "units": {"type": "list", "elements": "str", "default": []},
+    "backups": {"type": "bool", "default": False},
     "volumes": {"type": "bool", "default": False},
     "missing": {"type": "bool", "default": True},
     "lock": {"type": "bool", "default": False},
@@ -188,6 +192,23 @@ def image_tags(module: AnsibleModule, repository: str) -> list[str]:
     return sorted(run(module, ["docker", "image", "ls", "--format", "{{.Tag}}", repository]).split())
 
 
+def backups_info(project_dir: str) -> dict[str, Any]:
+    """Say what backups there are, what has become of the last ones, and what is wrong; nothing where none are made."""
+    try:
+        settings = _backup_settings.load(Path(project_dir))
+    except _backup_settings.SettingsError as error:
+        there = (Path(project_dir) / _backup_settings.FILE).exists()
+        return {"problems": [str(error)]} if there else {}
+    found = _manifest.whole(settings.backups)
+    newest = list(found.values())[-1:]
+    return {
+        "count": len(found),
+        "newest": {"id": newest[0].id, **_manifest.summary(newest[0])} if newest else {},
+        "problems": _backup_state.problems(settings, _backup_state.now()),
+        **_backup_state.load(settings.backups),
+    }
+
+
 def lock_info(project_dir: str) -> dict[str, Any]:
     """Say who holds the lock; nothing where something is in its way, which is said apart."""
     return {} if _layout.obstacle(project_dir, only_lock=True) else _lock.look(project_dir)
@@ -235,6 +256,7 @@ def look(module: AnsibleModule, project_dir: str, wish: Mapping[str, Any]) -> di
             "releases": image_tags(module, f"{project}/app") if engine["present"] else [],
             "services": services,
             "containers": sorted(own_names),
+            **({"backups": backups_info(project_dir)} if wish.get("backups") else {}),
             **({"volumes": volume_names(module, project)} if wish["volumes"] and engine["present"] else {}),
             **(lock_after(project_dir, held) if wish.get("lock") else {}),
         },

@@ -84,6 +84,7 @@ def assess(info: Mapping[str, Any] | None) -> tuple[str, list[str]]:
         return ABSENT, [f"no stack in {stack.get('dir', 'its directory')}: run barehost.django.site first"]
     at_work = bool((stack.get("lock") or {}).get("at_work"))
     problems = [*switch_problems(stack), *service_problems(stack.get("services") or {}, at_work=at_work)]
+    problems += (stack.get("backups") or {}).get("problems") or []
     if stack.get("obstacle"):
         problems.insert(0, f"a deploy would be refused: {stack['obstacle']}")
     if not stack.get("release"):
@@ -147,6 +148,7 @@ def _facts(info: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("stack", f"{stack['name']} in {stack['dir']}" if stack.get("present") else ""),
         ("release", _release(stack.get("release") or {})),
         ("lock", (stack.get("lock") or {}).get("description", "")),
+        ("backups", _backups(stack.get("backups") or {})),
         ("ports", _join([_port(port) for port in info.get("ports") or []])),
     ]
 
@@ -182,6 +184,16 @@ def _release(release: Mapping[str, Any]) -> str:
     revision = release.get("git_revision")
     git = f"git {revision}" if revision else ""
     return _join([release.get("id"), git, release.get("created"), release.get("image")])
+
+
+def _backups(backups: Mapping[str, Any]) -> str:
+    """Say what backups there are; what is wrong with them stands above."""
+    if "count" not in backups:
+        return ""
+    newest = backups.get("newest") or {}
+    if not newest:
+        return "none"
+    return _join([backups["count"], f"newest {newest['id']} ({newest['rows']} rows in {newest['tables']} tables)"])
 
 
 def _port(port: Mapping[str, Any]) -> str:

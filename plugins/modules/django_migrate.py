@@ -147,10 +147,12 @@ detail:
   returned: on failure
 """
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.barehost.django.plugins.module_utils import (
+    _data_lock,
     _files,
     _lock,
     _migrate,
@@ -164,6 +166,7 @@ from ansible_collections.barehost.django.plugins.module_utils import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+WORTH_A_WORD_SECONDS = 5
 ARGUMENTS: dict[str, Any] = {
     **_oneshot.ARGUMENTS,
     **_lock.ARGUMENTS,
@@ -257,13 +260,24 @@ def main() -> None:
         check(module)
     _oneshot.need_docker(module)
     _oneshot.wait_for_others(module, project, [_migrate.APPLYING], module.params["timeout"])
+    leave(module, apply(module, project), apply=True)
+
+
+def apply(module: AnsibleModule, project: _oneshot.Project) -> _oneshot.Answer:
+    """Apply what is missing; not while a backup is made, which a change of the schema would break."""
+    root, who = Path(module.params["project_dir"]), f"migrations of release {module.params['release_id'] or '?'}"
     try:
-        record = Record(module, project)
+        with _data_lock.held(root, who, module.params["timeout"]) as waited:
+            if waited >= WORTH_A_WORD_SECONDS:
+                module.warn(f"the migrations waited {waited:.0f} seconds for what else was at work on the data")
+            record = Record(module, project)
+            answer = _migrate.ask(module, project, apply=True, lock_wait=module.params["lock_wait_timeout"])
+            record.finish(answer)
+    except _data_lock.BusyError as error:
+        module.fail_json(msg=f"nothing was applied: {error}")
     except (OSError, ValueError) as error:
         module.fail_json(msg=f"nothing was applied, as the record of the release cannot be written: {error}")
-    answer = _migrate.ask(module, project, apply=True, lock_wait=module.params["lock_wait_timeout"])
-    record.finish(answer)
-    leave(module, answer, apply=True)
+    return answer
 
 
 def leave(module: AnsibleModule, answer: _oneshot.Answer, *, apply: bool) -> None:

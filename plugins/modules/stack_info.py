@@ -42,6 +42,10 @@ options:
     type: list
     elements: str
     default: []
+  backups:
+    description: Whether to say what has become of the stack's backups.
+    type: bool
+    default: false
   volumes:
     description: Whether to list the volumes of the stack too, which is one more question to the engine.
     type: bool
@@ -93,7 +97,8 @@ stack:
     service a list of its containers (C(stray) is one that is not of the release that serves), the names of all of them and,
     with O(volumes), of its volumes. With O(lock) who holds the lock (C(lock)), in which step, for how long there was no sign of
     life (C(silent_seconds)) and whether a module is at work under it (C(at_work)), empty where nobody does; and in one sentence
-    what is in the way of the next deploy (C(obstacle)), such as a file where a directory belongs.
+    what is in the way of the next deploy (C(obstacle)), such as a file where a directory belongs. With O(backups) how many backups
+    there are, the newest of them, the last success and failure of each kind of work on them, and what is wrong (C(backups)).
   type: dict
   returned: always
 """

@@ -5,12 +5,13 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 from unittest import mock
 
 import pytest
 from ansible.module_utils import basic
-from ansible_collections.barehost.django.plugins.module_utils import _oneshot, _serving
+from ansible_collections.barehost.django.plugins.module_utils import _data_lock, _oneshot, _serving
 from ansible_collections.barehost.django.plugins.modules import django_migrate
 from support.modules import CONTAINER, SERVING, Engine, recorded, run, sent, stack_runs
 
@@ -21,6 +22,24 @@ ARGS = {"project_dir": "/opt/shop", "settings_module": "shop.settings", "python"
 RUN = ("run", "--rm")
 # How a dry run asks.
 EXEC = ("docker", "exec")
+HELD = _data_lock.held
+
+
+@pytest.fixture(autouse=True)
+def nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is no /opt/shop here to be at work in."""
+    monkeypatch.setattr(_data_lock, "held", lambda *_args: nullcontext(0.0))
+
+
+def test_nothing_is_applied_beside_a_backup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_data_lock, "held", HELD)
+    engine = Engine().on(*RUN, reply=recorded("migrate_apply"))
+    with HELD(tmp_path, "backup"):
+        result = run(django_migrate.main, {**ARGS, "project_dir": str(tmp_path), "timeout": 0}, engine)
+    assert result["msg"].startswith("nothing was applied: backup (process ")
+    assert engine.work == []
+    result = run(django_migrate.main, {**ARGS, "project_dir": str(tmp_path), "timeout": 0}, engine)
+    assert result["msg"] == "19 migrations applied"
 
 
 def test_applies(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import fcntl
 import shutil
 import subprocess
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import IO, TYPE_CHECKING, Any
 
 from ansible_collections.barehost.django.plugins.module_utils import (
@@ -16,13 +16,14 @@ from ansible_collections.barehost.django.plugins.module_utils import (
     _compose,
     _dump,
     _dump_rows,
+    _fifo,
     _files,
     _manifest,
     _pipes,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from ansible_collections.barehost.django.plugins.module_utils._backup_settings import Settings
@@ -127,14 +128,26 @@ def entry(written: _pipes.Written, **more: int) -> dict[str, Any]:
     return {"bytes": written.bytes, "sha256": written.sha256, **more}
 
 
+@contextmanager
+def dumping(settings: Settings, container: str) -> Iterator[tuple[IO[bytes], _pipes.Ended]]:
+    """Hand out a dump of the schema as a stream, by the shortest way there is."""
+    seconds, pid = settings.timeout_seconds, int(answer_of(_fifo.pid_cmd(container)).strip() or 0)
+    if _fifo.reachable(pid):
+        pipe = _fifo.new_name()
+        with _fifo.reading(_backup_source.dump_cmd(container, settings.database, seconds, pipe), pid, pipe) as found:
+            yield found
+    else:
+        with _pipes.reading(_backup_source.dump_cmd(container, settings.database, seconds)) as found:
+            yield found
+
+
 def dump(settings: Settings, container: str, folder: Path) -> tuple[dict[str, Any], dict[str, int]]:
     """Dump the schema; return what the manifest says of the file, and the rows of each table in it."""
     seconds = settings.timeout_seconds
-    argv = _backup_source.dump_cmd(container, settings.database, seconds)
     counter, tail, plain = _dump_rows.RowCounter(), b"", 0
     with _pipes.writing(folder / _manifest.DATABASE, [_pipes.zstd_cmd(settings.zstd_level)]) as writer:
         target = Watched(writer, folder)
-        with _pipes.reading(argv) as (stream, ended):
+        with dumping(settings, container) as (stream, ended):
             widen(stream)
             while True:
                 piece = stream.read1(_pipes.CHUNK)  # type: ignore[attr-defined]

@@ -8,7 +8,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.barehost.django.plugins.module_utils import _dump, _mysql_text
+from ansible_collections.barehost.django.plugins.module_utils import _dump, _fifo, _mysql_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -51,14 +51,15 @@ class Facts:
     objects: Mapping[str, int]
 
 
-def client_cmd(container: str, client: Sequence[str], seconds: int) -> list[str]:
+def client_cmd(container: str, client: Sequence[str], seconds: int, pipe: str = "") -> list[str]:
     """Return the argv that runs a client of MySQL inside the container as the account for backups, for so long.
 
-    The limit is inside: a `docker exec` that is ended leaves what it started.
+    The limit is inside: a `docker exec` that is ended leaves what it started. With pipe it writes there.
     """
     name, *rest = client
     limited = ["nice", "-n", str(NICENESS), "timeout", f"--kill-after={_dump.KILL_AFTER}", str(seconds)]
-    return ["docker", "exec", container, *limited, name, f"--defaults-extra-file={OPTION_FILE}", *rest]
+    argv = [name, f"--defaults-extra-file={OPTION_FILE}", *rest]
+    return ["docker", "exec", container, *limited, *(_fifo.writing_cmd(pipe, argv) if pipe else argv)]
 
 
 def query_cmd(container: str, query: str, seconds: int) -> list[str]:
@@ -66,9 +67,9 @@ def query_cmd(container: str, query: str, seconds: int) -> list[str]:
     return client_cmd(container, ["mysql", "--batch", "--raw", "--skip-column-names", f"--execute={query}"], seconds)
 
 
-def dump_cmd(container: str, database: str, seconds: int) -> list[str]:
-    """Return the argv that prints a consistent dump of a schema."""
-    return client_cmd(container, ["mysqldump", *OPTIONS, "--", database], seconds)
+def dump_cmd(container: str, database: str, seconds: int, pipe: str = "") -> list[str]:
+    """Return the argv that prints a consistent dump of a schema, or writes it into a pipe in the container."""
+    return client_cmd(container, ["mysqldump", *OPTIONS, "--", database], seconds, pipe)
 
 
 def image_cmd(container: str) -> list[str]:

@@ -1,0 +1,69 @@
+# Copyright: (c) 2026, The barehost authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What goes into an archive, and what is said of that which does not."""
+
+from __future__ import annotations
+
+import io
+import os
+import tarfile
+from typing import TYPE_CHECKING
+
+from ansible_collections.barehost.django.plugins.module_utils import _archive
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def packed(root: Path, *names: str) -> tuple[dict[str, tarfile.TarInfo], _archive.Packed, tarfile.TarFile]:
+    target = io.BytesIO()
+    result = _archive.pack(root, names, target)
+    target.seek(0)
+    archive = tarfile.open(fileobj=target)  # noqa: SIM115 - the caller reads it
+    return {member.name: member for member in archive.getmembers()}, result, archive
+
+
+def test_all_that_is_below_is_in_it_with_its_mode(tmp_path: Path) -> None:
+    (tmp_path / "media" / "a" / "empty").mkdir(parents=True)
+    (tmp_path / "media" / "a" / "é.txt").write_text("content")
+    (tmp_path / "media" / "a" / "é.txt").chmod(0o640)
+    (tmp_path / "other").write_text("no")
+    members, result, archive = packed(tmp_path, "media", "missing")
+    assert list(members) == ["media", "media/a", "media/a/empty", "media/a/é.txt"]
+    assert members["media/a/é.txt"].mode == 0o640
+    content = archive.extractfile("media/a/é.txt")
+    assert content is not None
+    assert content.read() == b"content"
+    assert (result.entries, result.plain_bytes, result.warnings) == (4, 7, [])
+
+
+def test_links_stay_links_and_two_names_are_two_files(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x" * 100)
+    (tmp_path / "media").mkdir()
+    (tmp_path / "media" / "link").symlink_to("../file")
+    os.link(tmp_path / "file", tmp_path / "media" / "one")
+    os.link(tmp_path / "file", tmp_path / "media" / "two")
+    members, _, _ = packed(tmp_path, "media")
+    assert (members["media/link"].type, members["media/link"].linkname) == (tarfile.SYMTYPE, "../file")
+    assert [(members[f"media/{name}"].isreg(), members[f"media/{name}"].size) for name in ("one", "two")] == [
+        (True, 100),
+        (True, 100),
+    ]
+
+
+def test_a_pipe_is_left_out_with_a_warning(tmp_path: Path) -> None:
+    (tmp_path / "media").mkdir()
+    os.mkfifo(tmp_path / "media" / "pipe")
+    members, result, _ = packed(tmp_path, "media")
+    assert list(members) == ["media"]
+    assert result.warnings == [f"{tmp_path}/media/pipe is neither a file nor a directory, and was left out"]
+
+
+def test_a_file_that_shrinks_is_filled_up() -> None:
+    padded = _archive.Padded(io.BytesIO(b"abc"), 5)
+    assert (padded.read(4), padded.read(4), padded.read(4), padded.missing) == (b"abc\0", b"\0", b"", 2)
+
+
+def test_a_file_that_grows_is_cut() -> None:
+    padded = _archive.Padded(io.BytesIO(b"abcdef"), 3)
+    assert (padded.read(), padded.read(), padded.missing) == (b"abc", b"", 0)

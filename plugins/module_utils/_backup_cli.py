@@ -8,6 +8,7 @@ import argparse
 import json
 import signal
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Callable
 
 from ansible_collections.barehost.django.plugins.module_utils import (
@@ -35,6 +36,8 @@ def stop(number: int, _frame: object) -> None:
 
 def backup(settings: Settings, args: argparse.Namespace) -> int:
     """Make a backup."""
+    if args.wait is not None:
+        settings = replace(settings, wait_seconds=args.wait)
     report = _backup.run(settings, args.who)
     for warning in report.warnings:
         print(f"warning: {warning}", file=sys.stderr)
@@ -76,6 +79,7 @@ def parser() -> argparse.ArgumentParser:
 
     made = verb("backup", backup, "make a backup")
     made.add_argument("--who", default="by hand", help="what the audit log names")
+    made.add_argument("--wait", type=int, help="seconds to wait for what else is at work on the data")
     verb("check", check, "exit with 1, and say why, where a backup has failed or is overdue")
     verb("list", listing, "list the backups on this host").add_argument("--json", action="store_true")
     return top

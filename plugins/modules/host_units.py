@@ -46,12 +46,12 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-steps:
-  description: What was done, or would be, to each unit.
+changes:
+  description: What was done, or would be, to each unit that was not as it should be.
   type: list
   elements: dict
   returned: always
-  sample: [{name: shop-backup.timer, action: create}]
+  sample: [{path: /etc/systemd/system/shop-backup.timer, service: systemd, action: create}]
 """
 
 from pathlib import Path
@@ -107,7 +107,7 @@ def main() -> None:
     if not Path("/run/systemd/system").is_dir():
         if wanted:
             module.warn("this host is not run by systemd, so no timer was installed: run the commands by another one")
-        module.exit_json(changed=False, steps=[])
+        module.exit_json(changed=False, changes=[])
     known = {*module.params["known"], *wanted}
     steps = _units.steps(wanted, known, _units.look(sorted(known), module.run_command))
     diff = [
@@ -124,8 +124,8 @@ def main() -> None:
             carry_out(module, folder, steps)
     except OSError as error:
         module.fail_json(msg=f"the units below {folder} could not be put in place: {error}")
-    found = [{"name": step.name, "action": step.action} for step in steps]
-    module.exit_json(changed=bool(steps), steps=found, diff=diff)
+    found = [{"path": f"{folder}/{step.name}", "service": "systemd", "action": step.action} for step in steps]
+    module.exit_json(changed=bool(steps), changes=found, diff=diff)
 
 
 if __name__ == "__main__":

@@ -59,6 +59,7 @@ def migration(name: str, before: str, operation: str) -> dict[str, str]:
     return {path: MIGRATION.replace("{before}", before).replace("{operation}", operation)}
 
 
+TIMER = "/etc/systemd/system/barehost-app-backup.timer"
 ASLEEP = "systemctl stop docker.socket docker.service"
 NO_COMPOSE = "dpkg --purge docker-compose"
 SERVICE = {"tier": "data", "image": "redis:8-alpine", "networks": ["backend"], "command": ["redis-server"]}
@@ -209,6 +210,25 @@ ROWS = (
     Row("superuser without Compose", ("django_superuser",), "superuser", options=OTHER_SUPERUSER),
     Row("no Compose", ("docker_engine",), "site", host=NO_COMPOSE),
     Row("no Compose, changed configuration", ("nginx",), "site", NO_COMPOSE, {"nginx_api_burst": 23}),
+    # Backups.
+    Row("a backup", ("stack_backup",), "backup"),
+    Row("how long backups are kept", ("backup",), variables={"backup_keep_days": 20}),
+    Row("when a backup is made", ("host_units",), variables={"backup_on_calendar": "*-*-* 04:00:00"}),
+    Row("edited timer", ("host_units",), host=f"echo '# x' >> {TIMER}"),
+    Row("timer not enabled", ("host_units",), host="systemctl disable --now barehost-app-backup.timer"),
+    Row("stopped timer", ("host_units",), host="systemctl stop barehost-app-backup.timer"),
+    Row("edited program", ("backup",), host=f"echo '# x' >> {STACK}/backup/barehost-backup"),
+    Row("lost settings of backups", ("backup",), host=f"rm {STACK}/backup/settings.json"),
+    Row("no backups by themselves", ("backup", "host_units"), variables={"backup_enabled": False}),
+    Row("backups again", ("host_units",), variables={"backup_enabled": True}),
+    Row(
+        "backup beside a stopped database",
+        (),
+        "backup",
+        host=of("mysql", "stop"),
+        refused=True,
+        undo=of("mysql", "start"),
+    ),
     # The other verbs.
     Row(
         "superuser without an address",

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 # Beat adds to it every two seconds.
 NOT_STILL = frozenset({"traffic_tick"})
-DOUBLINGS = 20
 
 
 def sql(machine: Host, statements: str, database: str = "app") -> list[list[str]]:
@@ -42,6 +41,15 @@ def make_rows(machine: Host, rows: int, prefix: str = "made") -> None:
         f" WITH RECURSIVE digits (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM digits WHERE n < 9)"
         f" SELECT CONCAT('{prefix}-', x.n), REPEAT('r', 90), REPEAT('a', 180), NOW(6)"
         f" FROM (SELECT {number} AS n FROM digits d0 {digits}) x WHERE x.n < {rows};",
+    )
+
+
+def make_media(machine: Host, files: int, size: int = 4096, folder: str = "made") -> None:
+    """Add uploaded files, of the owner that the app's container has: each has a content of its own."""
+    machine.run(
+        f"mkdir -p {STACK_DIR}/media/{folder} && cd {STACK_DIR}/media/{folder}"
+        f" && head -c {files * size} /dev/urandom | split --bytes={size} --suffix-length=6 --numeric-suffixes - upload-"
+        f" && chown -R 10001 . && chmod 0644 upload-*"
     )
 
 

@@ -47,11 +47,12 @@ def free(machine: Host, directory: str) -> None:
 def small(machine: Host, directory: str, size: int) -> Iterator[str]:
     """Give a directory of the stack, which may hold files, a file system of so many bytes. What it holds then is gone."""
     path = directory if directory.startswith("/") else f"{STACK_DIR}/{directory}"
-    machine.run(f"mkdir -p {path} && mount -t tmpfs -o size={size},mode=0700 tmpfs {path}")
+    made = machine.run(f"mkdir -m 0700 {path} 2> /dev/null && echo made || true")
+    machine.run(f"mount -t tmpfs -o size={size},mode=0700 tmpfs {path}")
     try:
         yield path
     finally:
-        machine.run(f"umount --lazy {path}")
+        machine.run(f"umount --lazy {path}" + (f" && rmdir {path}" if made else ""))
 
 
 @contextlib.contextmanager
@@ -74,3 +75,26 @@ def small_volume(machine: Host, service: str, spare: int) -> Iterator[str]:
             f" && umount {volume} && rmdir {volume} && mv {volume}.large {volume}; {start}"
         )
         wait_until(lambda: is_healthy(machine, service), f"{service} on its own disk")
+
+
+@contextlib.contextmanager
+def other_clock(machine: Host, offset: str, *units: str) -> Iterator[str]:
+    """Let programs believe that it is another time, as in "+1d"; all containers share the machine's own clock.
+
+    Yields the path of a Python that does, which is for `ansible_python_interpreter` as well; services of systemd that are
+    named believe it from their next start. What they start does, too. The kernel's own times, as those of files, stay true.
+    """
+    machine.run("command -v faketime || apt-get -qq install -y --no-install-recommends faketime", seconds=600)
+    library = machine.run("dpkg --listfiles libfaketime | grep '/libfaketime.so.1$'")
+    python = "/usr/local/bin/python-elsewhen"
+    clock = f"LD_PRELOAD={library} FAKETIME={offset} FAKETIME_NO_CACHE=1"
+    machine.run(f"cat > {python} && chmod 0755 {python}", given=f'#!/bin/sh\n{clock} exec /usr/bin/python3 "$@"\n')
+    for unit in units:
+        folder = f"/run/systemd/system/{unit}.d"
+        machine.run(f"mkdir -p {folder} && cat > {folder}/clock.conf", given=f"[Service]\nEnvironment={clock}\n")
+    machine.run("systemctl daemon-reload")
+    try:
+        yield python
+    finally:
+        machine.run(f"rm -f {python} " + " ".join(f"/run/systemd/system/{unit}.d/clock.conf" for unit in units))
+        machine.run("systemctl daemon-reload")

@@ -41,4 +41,4 @@ def _left_alone(directory: str, containers: Sequence[str], volumes: Sequence[str
 
 
 def _directory(path: str) -> str:
-    return f"{path} with secrets, settings and uploaded files" if path else ""
+    return f"{path} with secrets, settings, backups and uploaded files" if path else ""

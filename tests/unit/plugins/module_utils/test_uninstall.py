@@ -21,7 +21,7 @@ STACK: dict[str, Any] = {
 def test_what_was_kept_is_named_with_the_way_to_delete_it() -> None:
     assert _uninstall.report(STACK, delete_data=False, dry_run=False) == [
         "Removed: containers shop-mysql-1, shop-web-1",
-        "Kept: volumes shop_mysql, shop_redis and /opt/shop with secrets, settings and uploaded files; Docker and its images",
+        "Kept: volumes shop_mysql, shop_redis and /opt/shop with secrets, settings, backups and uploaded files; Docker and its images",
         "The playbook site brings the stack back on this data",
         "To delete the data for good: the same again with -e uninstall_delete_data=shop",
     ]

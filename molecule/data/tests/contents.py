@@ -92,13 +92,13 @@ def look(machine: Host, database: str = "app") -> Contents:
         answer = sql(machine, f"CHECKSUM TABLE {', '.join(f'`{name}`' for name in names)}", database)
         found = {row[0].partition(".")[2]: row[1] for row in answer}
     objects = (
-        f"SELECT CONCAT('view ', table_name), MD5(view_definition) FROM information_schema.views"
+        f"SELECT CONCAT('view ', table_name), SHA2(view_definition, 256) FROM information_schema.views"
         f" WHERE table_schema = '{database}' UNION ALL "
-        f"SELECT CONCAT('trigger ', trigger_name), MD5(action_statement) FROM information_schema.triggers"
+        f"SELECT CONCAT('trigger ', trigger_name), SHA2(action_statement, 256) FROM information_schema.triggers"
         f" WHERE trigger_schema = '{database}' UNION ALL "
-        f"SELECT CONCAT('routine ', routine_name), MD5(routine_definition) FROM information_schema.routines"
+        f"SELECT CONCAT('routine ', routine_name), SHA2(routine_definition, 256) FROM information_schema.routines"
         f" WHERE routine_schema = '{database}' UNION ALL "
-        f"SELECT CONCAT('event ', event_name), MD5(event_definition) FROM information_schema.events"
+        f"SELECT CONCAT('event ', event_name), SHA2(event_definition, 256) FROM information_schema.events"
         f" WHERE event_schema = '{database}'"
     )
     found |= {row[0]: row[1] for row in sql(machine, objects, database)}

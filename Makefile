@@ -20,7 +20,7 @@ TEST := $(CHECK) app-test demo runner browser molecule-default molecule-docker_c
 SCENARIOS := $(filter-out bench demo scale,$(patsubst molecule/%/molecule.yml,%,$(wildcard molecule/*/molecule.yml)))
 TEST_ALL := $(filter-out molecule-%,$(TEST)) $(addprefix molecule-,$(SCENARIOS))
 
-.PHONY: help setup setup-test images host demo demo-down test test-all check lint $(LINT) unit contract app-test runner browser molecule bench bench-scale clean
+.PHONY: help setup setup-test images host demo demo-down test test-all check lint $(LINT) unit contract app-test runner browser molecule bench bench-scale bench-data clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "%-12s %s\n", $$1, $$2 }'
@@ -111,6 +111,14 @@ bench-scale: setup-test images ## measure a run in which nothing is to do, on on
 	@$(BIN)/ansible-playbook -i molecule/scale/inventory --forks 2 playbooks/bootstrap.yml
 	@$(BIN)/python -m tests.bench.scale $(ARGS)
 	@$(BIN)/molecule destroy -s scale
+
+bench-data: setup-test images ## measure backups and restores of a gigabyte: half an hour; ARGS="--write" keeps the figures
+	@$(BIN)/molecule reset -s bench > .state/reset.log 2>&1 || { cat .state/reset.log; exit 1; }
+	@$(BIN)/molecule destroy -s bench
+	@$(BIN)/molecule create -s bench
+	@$(BIN)/ansible-playbook -i molecule/bench/inventory playbooks/bootstrap.yml
+	@$(BIN)/python -m tests.bench.data $(ARGS)
+	@$(BIN)/molecule destroy -s bench
 
 clean: demo-down ## as demo-down, stop the engine, remove .state, .venv and caches
 	@$(PYTHON) tools/engine.py stop

@@ -66,7 +66,11 @@ class Host:
     def run(self, command: str, *, given: str | None = None, check: bool = True, seconds: float = 300) -> str:
         """Run a shell command, with a text on its standard input."""
         argv = ["docker", "exec", *(["-i"] if given is not None else []), f"barehost-{self.name}", "sh", "-c", command]
-        done = subprocess.run(argv, input=given, capture_output=True, text=True, check=check, timeout=seconds)
+        done = subprocess.run(argv, input=given, capture_output=True, text=True, check=False, timeout=seconds)
+        if check and done.returncode:
+            error = subprocess.CalledProcessError(done.returncode, argv, done.stdout, done.stderr)
+            error.add_note(done.stderr.strip())
+            raise error
         return done.stdout.strip()
 
     @property

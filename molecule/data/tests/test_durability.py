@@ -34,7 +34,7 @@ PROMISES = {
 # The visibility time-out of the project, and what Celery takes to notice that it is over.
 GIVEN_BACK_SECONDS = 60 + 60
 # An answer that comes later than that is a request that hangs.
-AT_ONCE_SECONDS = 3
+AT_ONCE_SECONDS = 5
 
 
 def writers(per_second: int = 200) -> Load:
@@ -135,6 +135,8 @@ def test_a_worker_that_is_killed_in_the_middle_of_tasks_loses_none_and_does_none
 
 
 def test_mysql_without_space_refuses_rows_at_once_and_serves_reads_until_there_is_space(machine: Host) -> None:
+    # A small table grows page by page; in a large one rows find room for long after the disk is full.
+    sql(machine, "TRUNCATE TABLE traffic_entry")
     with small_volume(machine, "mysql", 64 * MIB) as volume, writers(50) as load:
         wait_until(machine.serves, "the site")
         time.sleep(3)

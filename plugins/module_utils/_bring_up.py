@@ -107,6 +107,11 @@ class Decision:
         """Whether nothing that is there is touched."""
         return not self.reloads and not self.stray and all(step.action in NEW for step in self.steps)
 
+    def without(self, done: Sequence[str]) -> Decision:
+        """Return what is left to do where some services are done."""
+        steps = [_up.Step(step.service, "none") if step.service in done else step for step in self.steps]
+        return Decision(steps, self.reloads, self.stray)
+
     def all_steps(self) -> list[_up.Step]:
         """Return everything that is done, as the result tells it."""
         return [
@@ -178,6 +183,7 @@ class BringUp:
             self.decision = self.foreseen(decide(self.wish, snapshot, root))
             self.ahead = decide(later, snapshot, root).all_steps() if later else []
             self.guards.look(self.decision.steps, snapshot)
+            self.decision = self.decision.without(self.guards.started)
             self.there = _way_back.There.of(snapshot.containers)
             wanted = [c for c in snapshot.containers if c.service in self.wish["services"]]
             self.settled = not self.decision.all_steps() and all(c.ready for c in wanted)

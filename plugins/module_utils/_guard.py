@@ -159,6 +159,8 @@ class Guards:
     steps: list[_up.Step] = field(default_factory=list)
     # An upgrade that was cut off, as a dry run sees it.
     pending: _upgrade_state.State | None = None
+    # Services that the real run has upgraded, and so started, before this call.
+    started: list[str] = field(default_factory=list)
     # Services whose image is not there yet.
     later: list[tuple[Guarded, Path, str]] = field(default_factory=list)
 
@@ -168,7 +170,7 @@ class Guards:
 
     def recover(self, services: Sequence[str]) -> None:
         """Take back an upgrade that was cut off, or bring it to its end."""
-        self.pending = _upgrade_state.load(Path(self.engine.project_dir)) if self.guarded(services) else None
+        self.pending = _upgrade_state.load(self.engine.root) if self.guarded(services) else None
         if self.pending:
             self._note(self.pending.service, "recover", f"{self.pending.describe()} was cut off")
         if not self.check:
@@ -182,7 +184,7 @@ class Guards:
 
     def look(self, steps: Sequence[_up.Step], snapshot: _up.Snapshot) -> None:
         """Refuse what must not be started or served; UpError says what and why."""
-        self.unmarked, self.later = [], []
+        self.unmarked, self.later, self.started = [], [], []
         for one in self.guarded([step.service for step in steps]):
             folder = one.folder(self.engine, snapshot.containers)
             if folder is None:
@@ -210,7 +212,9 @@ class Guards:
         verdict = rules.judge(self._data(rules, folder), image, reference, upgrade=self.check and self.upgraded)
         if verdict.problem:
             raise _up.UpError(f"{one.service} was left as it is: {verdict.problem}")
-        if verdict.kind == _mysql_version.UNKNOWN and not pull:
+        if self.check and self.upgraded and verdict.kind != _mysql_version.SAME:
+            self.started.append(one.service)
+        elif verdict.kind == _mysql_version.UNKNOWN and not pull:
             self.later.append((one, folder, reference))
 
     def _data(self, rules: Rules, folder: Path) -> Any:  # noqa: ANN401 - as the rules have it
@@ -238,6 +242,8 @@ class Guards:
 
     def mark(self, services: Sequence[str]) -> None:
         """Leave the marker with those that have proven themselves; called once their servers are healthy."""
+        if self.pending and self.pending.phase != _upgrade_state.STARTING:
+            _upgrade_state.forget_copy(self.pending)
         for one, folder in self.unmarked:
             if one.service in services:
                 _data_dir.mark(folder, one.marker)

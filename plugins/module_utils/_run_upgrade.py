@@ -59,7 +59,7 @@ class Upgrade:
     @property
     def root(self) -> Path:
         """Directory of the stack."""
-        return Path(self.engine.project_dir)
+        return self.engine.root
 
     def container(self) -> _compose.Container | None:
         """Return the server's container."""
@@ -248,7 +248,11 @@ class Upgrade:
         while not done():
             found = next((c for c in self.engine.containers([container])), None)
             if found is None or not found.running or time.monotonic() > deadline:
-                why = self.engine.report(found, f"did not {what}") if found else "its container is gone"
+                why = (
+                    self.engine.report(replace(found, service=self.guarded.service), f"did not {what}")
+                    if found
+                    else "its container is gone"
+                )
                 raise _mysql_upgrade.CheckError(f"the new version was tried and refused: {why}")
             time.sleep(POLL_SECONDS)
 
@@ -267,6 +271,7 @@ class Upgrade:
             _before.put_back(self.root)
             self.start_old(state)
             _upgrade_state.drop(self.root)
+            _upgrade_state.forget_copy(state)
         except PROBLEMS as trouble:
             raise _up.UpError(
                 f"MySQL was not upgraded: {error}; and the way back failed: {trouble}. The data of before is in {state.copy}; "
@@ -298,6 +303,7 @@ class Upgrade:
             self.start_new()
         else:
             self.start_old(state)
+            _upgrade_state.forget_copy(state)
         return done
 
 

@@ -12,12 +12,8 @@ import json
 import shutil
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from ansible_collections.barehost.django.plugins.module_utils import _dump, _files, _lock, _up
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 FILE = f"{_lock.FOLDER}/upgrade.json"
 FILE_MODE = 0o600
@@ -132,9 +128,9 @@ def put_back(engine: _up.Engine, state: State) -> None:
     if not source.is_dir():
         raise _up.UpError(
             f"{state.describe()} was cut off, and the copy of its data {state.copy} is gone: put it back, or remove "
-            f"{Path(engine.project_dir) / FILE} if the data in the volume {state.volume} is as it should be"
+            f"{engine.root / FILE} if the data in the volume {state.volume} is as it should be"
         )
-    save(Path(engine.project_dir), replace(state, phase=RESTORING))
+    save(engine.root, replace(state, phase=RESTORING))
     others = [c.id for c in engine.containers() if c.service == state.service and c.id != state.container]
     if others:
         engine.call(["docker", "rm", "--force", *others])
@@ -148,12 +144,18 @@ def put_back(engine: _up.Engine, state: State) -> None:
     engine.call(["sync", "--file-system", str(target)])
 
 
-def recover(engine: _up.Engine, *, note: Callable[[str], Any] = lambda _text: None) -> str:
+def forget_copy(state: State) -> None:
+    """Remove a copy that is no more than what is in place and works again."""
+    for path in (Path(state.copy), partial(state.copy)):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def recover(engine: _up.Engine) -> str:
     """Take an upgrade back that was cut off, or bring it to its end; return what was done, empty where none was under way.
 
     The container of before is left as it is: whoever comes next decides whether it is started or made anew.
     """
-    root = Path(engine.project_dir)
+    root = engine.root
     state = load(root)
     if state is None:
         return ""
@@ -168,5 +170,4 @@ def recover(engine: _up.Engine, *, note: Callable[[str], Any] = lambda _text: No
         shutil.rmtree(partial(state.copy), ignore_errors=True)
         done = f"{state.describe()} was cut off, and was taken back"
     drop(root)
-    note(done)
     return done

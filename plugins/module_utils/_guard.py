@@ -171,7 +171,8 @@ class Guards:
     def recover(self, services: Sequence[str]) -> None:
         """Take back an upgrade that was cut off, or bring it to its end."""
         self.pending = _upgrade_state.load(self.engine.root) if self.guarded(services) else None
-        if self.pending:
+        # Before this call, where it begins with an upgrade.
+        if self.pending and not self.upgraded:
             self._note(self.pending.service, "recover", f"{self.pending.describe()} was cut off")
         if not self.check:
             _upgrade_state.recover(self.engine)
@@ -197,6 +198,8 @@ class Guards:
                 self.unmarked.append((one, folder))
                 self._note(one.service, "mark", "its data directory has proven to be whole")
             action = next(step.action for step in steps if step.service == one.service)
+            if self.pending and self.upgraded and action == "start":
+                self.started.append(one.service)
             if action in STARTS and state != _data_dir.EMPTY:
                 self._judge(one, folder, snapshot.services[one.service].image, pull=False)
 

@@ -14,6 +14,7 @@ from ansible_collections.barehost.django.plugins.module_utils import (
     _before,
     _compose,
     _data_dir,
+    _data_lock,
     _dump,
     _guard,
     _host,
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
     from ansible.module_utils.basic import AnsibleModule
 
-PROBLEMS = (_up.UpError, _dump.DumpError, _mysql_upgrade.CheckError, OSError, ValueError)
+PROBLEMS = (_up.UpError, _dump.DumpError, _mysql_upgrade.CheckError, _data_lock.BusyError, OSError, ValueError)
 POLL_SECONDS = 1.0
 # For the answer of the healthcheck once root is let in.
 HEALTH_SECONDS = 30
@@ -92,7 +93,8 @@ class Upgrade:
         if self.module.check_mode:
             text = f"would upgrade {told}: a dump, a copy of {_dump.megabytes(size)}, a trial without a network, then for the application"
             return self.result(changed=True, text=text)
-        return self.carry_out(found, folder, str(data), told)
+        with _data_lock.held(self.root, "upgrade of MySQL"):
+            return self.carry_out(found, folder, str(data), told)
 
     def nothing(self, why: str) -> dict[str, Any]:
         """Return that there is nothing to do."""

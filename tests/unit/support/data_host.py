@@ -117,6 +117,7 @@ class Host:
     def container(self) -> dict[str, Any]:
         """Say what the engine says of MySQL."""
         labels = {"com.docker.compose.service": "mysql", "barehost.django.definition": self.definition}
+        labels["barehost.django.tier"] = "data"
         state = {"Status": "running", "StartedAt": CREATED, "Health": {"Status": "healthy", "Log": []}}
         found = {**state, **self.state}
         mount = {"Type": "volume", "Name": "shop_mysql", "Source": str(self.data), "Destination": "/var/lib/mysql"}

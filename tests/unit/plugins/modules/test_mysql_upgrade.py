@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,105 +19,10 @@ from ansible_collections.barehost.django.plugins.module_utils import (
     _upgrade_state,
     _wait,
 )
-from ansible_collections.barehost.django.plugins.modules import mysql_upgrade
-from support.data_host import GUARD, Host
-from support.modules import Call, run
-
-NEW, OLD = "mysql:26.7", "mysql:9.7"
-TRIAL = "shop-mysql-upgrade"
-EXITED = {"Status": "exited", "ExitCode": 0}
-
-
-@dataclass
-class Upgradable(Host):
-    """A host with data, on which a new version can be tried."""
-
-    # What the new version is found to be.
-    rows: dict[str, int] = field(default_factory=lambda: {"`shop`.`a`": 3})
-    checked: str = "shop.a\tcheck\tstatus\tOK"
-    trial_state: dict[str, Any] = field(default_factory=dict)
-    healthy: bool = True
-    exit_code: int = 0
-    trial: bool = False
-    frozen: bool = False
-
-    def run(self, argv: list[str], data: str | None = None, **_options: Any) -> tuple[int, str, str]:
-        """Answer a command; what copies is done."""
-        del data
-        if argv[0] == "cp":
-            self.calls.append(Call(list(argv), None))
-            shutil.copytree(Path(argv[-2]), argv[-1], dirs_exist_ok=True)
-            return 0, "", ""
-        return super().run(argv)
-
-    def _ps(self, argv: list[str]) -> tuple[int, str, str]:
-        if any("volume=" in word for word in argv):
-            up = self.there and self.state.get("Status", "running") == "running"
-            return 0, self.id if up else "", ""
-        return super()._ps(argv)
-
-    def _container(self, argv: list[str]) -> tuple[int, str, str]:
-        if argv[-1] not in (TRIAL, self.id):
-            return 1, "[]", ""
-        if argv[-1] == TRIAL:
-            item = self.container()
-            item["State"] = {"Status": "running", "StartedAt": "", **self.trial_state}
-            return (0, json.dumps([item]), "") if self.trial else (1, "[]", "")
-        return super()._container(argv)
-
-    def _exec(self, argv: list[str]) -> tuple[int, str, str]:
-        tried, text = TRIAL in argv, " ".join(argv)
-        if tried and (self.trial_state.get("Status") == "exited" or ("health" in argv and not self.healthy)):
-            return 1, "", "no answer"
-        if "super_read_only" in text:
-            self.frozen = "super_read_only = ON" in text
-        rows = self.rows if tried else {"`shop`.`a`": 3}
-        answers = {
-            "COUNT(*), COALESCE": "1\t16384",
-            "information_schema.tables": "shop\ta",
-            "COUNT(*)": "".join(f"{name}\t{count}\n" for name, count in rows.items()),
-            "CHECK TABLE": self.checked,
-        }
-        return 0, next((answer for words, answer in answers.items() if words in text), ""), ""
-
-    def _run(self, argv: list[str]) -> tuple[int, str, str]:
-        if "--detach" not in argv:
-            return super()._run(argv)
-        self.trial = True
-        # As a server does with the first thing that it does.
-        (self.data / "mysql_upgrade_history").write_text(json.dumps({"upgrade_history": [{"version": "26.7.0"}]}))
-        (self.data / "new").touch()
-        return 0, "", ""
-
-    def _rm(self, argv: list[str]) -> tuple[int, str, str]:
-        if TRIAL in argv:
-            self.trial = False
-        else:
-            self.there = False
-        return 0, "", ""
-
-    def _stop(self, argv: list[str]) -> tuple[int, str, str]:
-        if TRIAL not in argv:
-            self.state, self.frozen = {**EXITED, "ExitCode": self.exit_code}, False
-        return 0, "", ""
-
-    def _start(self, _argv: list[str]) -> tuple[int, str, str]:
-        self.state = {}
-        return 0, "", ""
-
-    def _compose(self, argv: list[str]) -> tuple[int, str, str]:
-        if "config" in argv:
-            image = self.wanted()
-            labels = {"barehost.django.definition": image}
-            return 0, json.dumps({"services": {"mysql": {"image": image, "labels": labels}}}), ""
-        if "up" in argv:
-            self.id = f"made-from-{self.wanted()}"
-            self.image = self.definition = self.wanted()
-        return super()._compose(argv)
-
-    def wanted(self) -> str:
-        """Return the image that the Compose file names."""
-        return (self.root / "compose.yaml").read_text()
+from ansible_collections.barehost.django.plugins.modules import config_restore, mysql_upgrade
+from support.data_host import GUARD
+from support.modules import run
+from support.upgrade_host import EXITED, NEW, OLD, TRIAL, Upgradable
 
 
 @pytest.fixture
@@ -294,7 +199,7 @@ def test_a_dry_run_of_a_bare_host_does_nothing(host: Upgradable) -> None:
 def cut_off(host: Upgradable, phase: str) -> _upgrade_state.State:
     """Leave an upgrade as a run does that is killed in a phase."""
     copy = host.root / "backups" / "kept"
-    shutil.copytree(host.data, copy / "data")
+    shutil.copytree(host.data, copy / "data", dirs_exist_ok=True)
     state = _upgrade_state.State(
         service="mysql",
         phase=phase,
@@ -350,9 +255,21 @@ def test_taking_back_leaves_the_data_of_before(host: Upgradable, phase: str) -> 
     assert _upgrade_state.recover(engine) == ""
 
 
+@pytest.mark.parametrize("phase", ["copying", "upgrading", "restoring"])
+def test_a_run_whose_module_was_killed_takes_it_back_itself(host: Upgradable, phase: str) -> None:
+    cut_off(host, phase)
+    result = run(config_restore.main, {"project_dir": str(host.root), "project": "shop", "timeout": 1}, host)  # type: ignore[arg-type]
+    assert result["left"] == ""
+    assert serves_as_before(host)
+    assert host.wanted() == OLD
+
+
 def test_what_the_application_may_have_written_is_never_taken_back(host: Upgradable) -> None:
     cut_off(host, _upgrade_state.STARTING)
     (host.data / "mysql_upgrade_history").write_text(json.dumps({"upgrade_history": [{"version": "26.7.0"}]}))
+    run(config_restore.main, {"project_dir": str(host.root), "project": "shop", "timeout": 1}, host)  # type: ignore[arg-type]
+    assert (host.data / "written").exists()
+    cut_off(host, _upgrade_state.STARTING)
     result = upgrade(host)
     assert result["msg"].startswith(
         "the upgrade of mysql from 9.7.4 to mysql:26.7 was cut off at its end, and goes on; no upgrade"

@@ -76,9 +76,9 @@ def in_first_start(container: _compose.Container) -> bool:
 
 
 def recorded(record: Mapping[str, Any] | None, folder: Path, born: str) -> bool:
-    """Whether a release was recorded after the directory was made; born is a file that the server writes once, at first."""
+    """Whether a release came to serve after the directory was made; born is a file that the server writes once, at first."""
     with suppress(OSError, ValueError, TypeError):
-        since = datetime.fromisoformat(str((record or {}).get("created"))).timestamp()
+        since = datetime.fromisoformat(str((record or {}).get("activated"))).timestamp()
         return (folder / born).stat().st_mtime <= since
     return False
 

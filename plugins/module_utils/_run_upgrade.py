@@ -83,6 +83,8 @@ class Upgrade:
         kind, image = self.judge(data)
         if kind == _mysql_version.SAME:
             return self.nothing(f"it is {data}, as the image {self.params['image']} is")
+        if found and found.image_id == self.wanted_id():
+            return self.nothing(f"it is of the image {self.params['image']} already")
         if found is None or not (found.ready or cut):
             raise _up.UpError(
                 f"{self.guarded.service} does not serve ({_up.describe(found) if found else 'there is no container'}), and what "
@@ -121,6 +123,11 @@ class Upgrade:
                 "of MySQL with its version in MYSQL_VERSION"
             )
         return verdict.kind, image
+
+    def wanted_id(self) -> str:
+        """Return the id of the wanted image; empty where it is not there."""
+        name = _compose.normalize_reference(self.params["image"])
+        return self.engine.image_ids([name]).get(name, "")
 
     def demand_space(self, folder: Path, container: str) -> int:
         """Refuse before the disk is full; return the bytes of the data directory."""
@@ -214,7 +221,7 @@ class Upgrade:
         """Have the server write no more, count its rows, and end with everything on the disk."""
         self.ask(container, _mysql_upgrade.FREEZE)
         rows = self.counts(container)
-        self.engine.call(["docker", "stop", "--time", str(self.params["timeout"]), container])
+        self.engine.call(["docker", "stop", "-t", str(self.params["timeout"]), container])
         stopped = next((c for c in self.engine.containers([container])), None)
         if stopped is None or stopped.exit_code != 0:
             raise _mysql_upgrade.CheckError(
@@ -237,7 +244,7 @@ class Upgrade:
         refuse("the rows are not those of before", _mysql_upgrade.differences(rows, self.counts(trial.name)))
         health = ["docker", "exec", trial.name, *params["healthcheck"]]
         self.wait(trial.name, "let the application in", lambda: self.engine.try_call(health)[0] == 0, HEALTH_SECONDS)
-        self.engine.call(["docker", "stop", "--time", str(params["timeout"]), trial.name])
+        self.engine.call(["docker", "stop", "-t", str(params["timeout"]), trial.name])
         self.engine.call(["docker", "rm", trial.name])
 
     def answers(self, container: str) -> bool:

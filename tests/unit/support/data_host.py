@@ -60,11 +60,11 @@ class Host:
         if marked:
             (self.data / MARKER).touch()
 
-    def record(self, created: str = "2026-11-26T20:00:00.000+00:00") -> None:
+    def record(self, activated: str = "2026-11-26T20:00:00.000+00:00") -> None:
         """Note a release that serves."""
         releases = self.root / "releases"
         releases.mkdir(parents=True)
-        (releases / "3f9a0c1b2d4e.json").write_text(json.dumps({"id": "3f9a0c1b2d4e", "created": created}))
+        (releases / "3f9a0c1b2d4e.json").write_text(json.dumps({"id": "3f9a0c1b2d4e", "activated": activated}))
         (releases / "current").symlink_to("3f9a0c1b2d4e.json")
 
     def run(self, argv: list[str], **_options: Any) -> tuple[int, str, str]:

@@ -129,11 +129,11 @@ def test_data_that_is_younger_than_the_record_is_not_what_was_recorded(tmp_path:
     assert "never initialised" in refusal(host)
 
 
-@pytest.mark.parametrize("created", ["", "yesterday", None])
-def test_a_damaged_record_proves_nothing(tmp_path: Path, created: Any) -> None:
+@pytest.mark.parametrize("activated", ["", "yesterday", None])
+def test_a_damaged_record_proves_nothing(tmp_path: Path, activated: Any) -> None:
     host = Host(tmp_path, state=DOWN)
     host.fill(marked=False, made=RECORDED)
-    host.record(created)
+    host.record(activated)
     assert "never initialised" in refusal(host)
 
 

@@ -174,6 +174,14 @@ def test_a_full_disk_is_refused_first(host: Upgradable, monkeypatch: pytest.Monk
     assert not host.did("stop")
 
 
+def test_an_image_that_says_more_than_its_server_is_gone_to_once(host: Upgradable) -> None:
+    upgrade(host)
+    # As the server itself has it.
+    (host.data / "mysql_upgrade_history").write_text(json.dumps({"upgrade_history": [{"version": "9.7.4"}]}))
+    result = upgrade(host)
+    assert (result["changed"], result["msg"]) == (False, "no upgrade of mysql: it is of the image mysql:26.7 already")
+
+
 def test_half_initialised_data_is_not_upgraded(host: Upgradable) -> None:
     (host.data / GUARD["marker"]).unlink()
     host.state = {**EXITED, "ExitCode": 1}

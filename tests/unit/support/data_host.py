@@ -140,6 +140,7 @@ class Host:
             run_command=self.run,
             check_mode=check,
             get_bin_path=lambda _name: "/usr/bin/docker",
+            warn=lambda _text: None,
             params={"project_dir": str(self.root)},
         )
         asked = {

@@ -42,6 +42,7 @@ class FilterModule:
             "services_for_engine": refusing(_service.services_for_engine),
             "service_reloads": refusing(_service.service_reloads),
             "service_definitions": refusing(_service.service_definitions),
+            "service_guards": refusing(_service.service_guards),
             "service_images": refusing(_service.service_images),
             "service_names": refusing(_service.service_names),
         }

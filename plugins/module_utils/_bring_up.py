@@ -13,6 +13,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.barehost.django.plugins.module_utils import (
     _compose,
     _edge,
+    _guard,
     _release,
     _up,
     _validate,
@@ -51,6 +52,9 @@ BESIDE: dict[str, Any] = {
     "project": {"type": "str", "required": True},
     **WISH,
     "validate": {"type": "list", "elements": "dict", "options": _validate.OPTIONS, "default": []},
+    "guards": {"type": "list", "elements": "dict", "options": _guard.OPTIONS, "default": []},
+    # Whether this run has upgraded a server before, which a dry run can only foresee.
+    "upgraded": {"type": "bool", "default": False},
 }
 # What these begin with is used by nobody.
 NEW = frozenset({"create", "start", "none"})
@@ -103,6 +107,11 @@ class Decision:
         """Whether nothing that is there is touched."""
         return not self.reloads and not self.stray and all(step.action in NEW for step in self.steps)
 
+    def without(self, done: Sequence[str]) -> Decision:
+        """Return what is left to do where some services are done."""
+        steps = [_up.Step(step.service, "none") if step.service in done else step for step in self.steps]
+        return Decision(steps, self.reloads, self.stray)
+
     def all_steps(self) -> list[_up.Step]:
         """Return everything that is done, as the result tells it."""
         return [
@@ -142,6 +151,9 @@ class BringUp:
         )
         files = _up.compose_files(directory)
         self.engine = _up.Engine(module.run_command, directory, files, wish["project"], wish["definitions"])
+        self.guards = _guard.Guards(
+            self.engine, wish.get("guards", ()), check=self.check, upgraded=wish.get("upgraded", False)
+        )
 
     @classmethod
     def beside(cls, module: AnsibleModule, wish: Mapping[str, Any]) -> BringUp:
@@ -164,14 +176,22 @@ class BringUp:
                 for wish in wishes
             ]
             self.decision = Decision(steps, [], [])
+            self.guards.look(steps, _up.Snapshot(self.known(), {}, []))
         else:
+            self.guards.recover(self.wish["services"])
             snapshot, root = self.engine.snapshot(self.wish["images"]), Path(self.engine.project_dir)
             self.decision = self.foreseen(decide(self.wish, snapshot, root))
             self.ahead = decide(later, snapshot, root).all_steps() if later else []
+            self.guards.look(self.decision.steps, snapshot)
+            self.decision = self.decision.without(self.guards.started)
             self.there = _way_back.There.of(snapshot.containers)
             wanted = [c for c in snapshot.containers if c.service in self.wish["services"]]
             self.settled = not self.decision.all_steps() and all(c.ready for c in wanted)
         return self.decision
+
+    def known(self) -> dict[str, _compose.Wanted]:
+        """Return what is known of the services without their files."""
+        return {name: _compose.Wanted(image, "") for name, image in self.wish["images"].items()}
 
     def foreseen(self, decision: Decision) -> Decision:
         """Return what is left to do once the switch before this call has been at the edge, which a dry run does not see."""
@@ -204,18 +224,24 @@ class BringUp:
 
     def act(self) -> None:
         """Do what was decided, and wait until the services are healthy; nothing in a dry run, or where all is well."""
-        if self.check or self.settled:
+        if self.check:
+            return
+        if self.settled:
+            self.guards.mark(self.wish["services"])
             return
         # A MySQL that first starts with an option that it does not know leaves a data directory that none can use any more.
         self._validate_services([step.service for step in self.decision.steps if step.action == "create"])
+        self.guards.before_start()
         try:
             self.engine.carry_out(self.decision.steps)
             _wait.for_services(self.engine, self.wish["services"], self.wish["timeout"], fresh=self.decision.active)
         except _up.UpError as error:
+            told = self.guards.explain(self.wish["services"], str(error))
             if not self.returns:
-                raise
+                raise _up.UpError(told) from error
             back = _way_back.WayBack(self.engine, self.wish["services"], self.there, self.wish["timeout"])
-            raise _up.UpError(back.go(str(error))) from error
+            raise _up.UpError(back.go(told)) from error
+        self.guards.mark(self.wish["services"])
         for item in self.wish["reload"]:
             # Asked again: a container that was to be recreated may have been left as it is.
             if item["service"] in self.wish["services"] and needs_reload(
@@ -226,7 +252,7 @@ class BringUp:
 
     def result(self) -> dict[str, Any]:
         """Return what was done, as the modules return it."""
-        steps = self.decision.all_steps()
+        steps = [*self.guards.steps, *self.decision.all_steps()]
         return {
             "steps": [vars(step) for step in steps],
             "changed_services": sorted({step.service for step in steps}),
@@ -235,4 +261,7 @@ class BringUp:
 
     def text(self) -> str:
         """Return what is done, a line for each service."""
-        return "".join(f"{step.service}: {step.action} ({step.reason})\n" for step in self.decision.all_steps())
+        return "".join(
+            f"{step.service}: {step.action} ({step.reason})\n"
+            for step in [*self.guards.steps, *self.decision.all_steps()]
+        )

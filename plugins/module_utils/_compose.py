@@ -106,6 +106,7 @@ class Container:
     pid: int = 0  # of its first process, as the host sees it; 0 where it does not run
     entrypoint: Sequence[str] = ()
     created: str = ""
+    volumes: Mapping[str, str] = field(default_factory=dict)  # name -> where it lies on the host
 
     @property
     def address(self) -> str:
@@ -164,6 +165,11 @@ def parse_container(item: Mapping[str, Any]) -> Container:
         pid=int(state.get("Pid") or 0),
         entrypoint=tuple(config.get("Entrypoint") or ()),
         created=str(item.get("Created") or ""),
+        volumes={
+            mount["Name"]: mount.get("Source", "")
+            for mount in item.get("Mounts") or ()
+            if mount.get("Type") == "volume" and mount.get("Name")
+        },
     )
 
 

@@ -12,7 +12,9 @@ import gzip
 import os
 import re
 import secrets
-from typing import IO, TYPE_CHECKING
+import subprocess
+import tempfile
+from typing import IO, TYPE_CHECKING, cast
 
 from ansible_collections.barehost.django.plugins.module_utils import _compose, _files, _mysql_text
 
@@ -194,6 +196,27 @@ class Target:
     def drop(self) -> None:
         """Leave nothing of a dump that is none."""
         self.temporary.unlink(missing_ok=True)
+
+
+def stream(argv: list[str], file: IO[bytes]) -> tuple[int, bytes, str]:
+    """Write what a command prints into a file, compressed; return how it ended, its last bytes and what it complained of."""
+    with tempfile.TemporaryFile() as err:
+        with subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=err) as process:
+            tail = compress(cast("IO[bytes]", process.stdout), file)
+        err.seek(0)
+        return process.returncode, tail, err.read().decode("utf-8", "replace")
+
+
+def write(argv: list[str], target: Target, seconds: int) -> None:
+    """Stream a dump into its file; leave nothing where it is not whole."""
+    try:
+        with target.open() as file:
+            code, tail, said = stream(argv, file)
+        demand_whole(code, tail, said, seconds)
+        target.keep()
+    except BaseException:
+        target.drop()
+        raise
 
 
 def leftovers(folder: Path, name: str) -> list[Path]:

@@ -12,7 +12,7 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.barehost.django.plugins.module_utils import _validate
+from ansible_collections.barehost.django.plugins.module_utils import _guard, _validate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -52,6 +52,8 @@ KEYS: dict[str, tuple[type, ...]] = {
     "config": (dict,),
     # How it is asked whether it accepts its files before they are put in place.
     "validate": (dict,),
+    # What keeps it from data that is not for it.
+    "guard": (dict,),
     "compose": (dict,),
 }
 # Keys that hold dictionaries -> what each of those must have.
@@ -62,6 +64,7 @@ ENTRIES: dict[str, set[str]] = {
     "probe": {"path", "port", "host"},
     "upstream": {"service", "directory", "http_port"},
     "validate": {"command"},
+    "guard": {"volume", "marker", "versions"},
 }
 CHOICES = {"tier": TIERS, "rollover": ("alone", "beside")}
 REQUIRED = ("tier", "image", "networks")
@@ -96,7 +99,7 @@ def check_service(name: str, service: Mapping[str, Any]) -> None:
     if missing:
         msg = f"service {name}: {missing[0]} is missing"
         raise ServiceError(msg)
-    wrong = _validate.problem(service.get("validate", {}))
+    wrong = _validate.problem(service.get("validate", {})) or _guard.problem(service.get("guard", {}))
     if wrong:
         msg = f"service {name}: {wrong}"
         raise ServiceError(msg)
@@ -173,6 +176,7 @@ _NOT_COMPOSE = (
     "aliases",
     "config",
     "validate",
+    "guard",
     "compose",
     "replicas",
     "rollover",
@@ -307,6 +311,13 @@ def config_validators(services: Mapping[str, Mapping[str, Any]]) -> list[dict[st
     for name, service in services.items():
         check_service(name, service)
     return _validate.questions_of(services)
+
+
+def service_guards(services: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """List what keeps the services from data that is not for them."""
+    for name, service in services.items():
+        check_service(name, service)
+    return _guard.guards_of(services)
 
 
 def service_reloads(

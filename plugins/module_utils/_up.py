@@ -180,6 +180,11 @@ class Engine:
         self.files = list(files)
         self.project = project
 
+    @property
+    def root(self) -> Path:
+        """Directory of the project."""
+        return Path(self.project_dir)
+
     def compose(self, *args: str) -> str:
         """Run one Compose command and return what it printed."""
         return self.call(_compose.compose_cmd(self.project_dir, self.files, *args))

@@ -71,7 +71,7 @@ left:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.barehost.django.plugins.module_utils import _lock, _up, _way_back
+from ansible_collections.barehost.django.plugins.module_utils import _lock, _up, _upgrade_state, _way_back
 
 EDGE: dict[str, Any] = {
     "service": {"type": "str", "required": True},
@@ -98,10 +98,15 @@ def main() -> None:
     files = _up.compose_files(params["project_dir"])
     engine = _up.Engine(module.run_command, params["project_dir"], files, params["project"])
     try:
+        # What was cut off before must not meet a server on the way.
+        cut_off = _upgrade_state.load(engine.root)
+        _upgrade_state.recover(engine)
         containers = [c for c in engine.containers() if c.labels.get(_up.TIER_LABEL) in TIERS]
         services = sorted({c.service for c in containers})
         there = _way_back.There.of(containers)
         back = _way_back.WayBack(engine, services, there, params["timeout"]).restore(params["edge"])
+        if cut_off and cut_off.phase != _upgrade_state.STARTING and back.services:
+            _upgrade_state.forget_copy(cut_off)
     except (_up.UpError, OSError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=bool(back.files), files=list(back.files), services=list(back.services), left=back.left)

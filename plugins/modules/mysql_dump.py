@@ -81,12 +81,10 @@ tables:
   returned: always
 """
 
-import subprocess
-import tempfile
 import time
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.barehost.django.plugins.module_utils import _dump, _host, _lock
@@ -125,27 +123,6 @@ def check_space(folder: Path, size: int) -> None:
         )
 
 
-def stream(argv: list[str], file: IO[bytes]) -> tuple[int, bytes, str]:
-    """Write what a command prints into a file, compressed; return how it ended, its last bytes and what it complained of."""
-    with tempfile.TemporaryFile() as err:
-        with subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=err) as process:
-            tail = _dump.compress(cast("IO[bytes]", process.stdout), file)
-        err.seek(0)
-        return process.returncode, tail, err.read().decode("utf-8", "replace")
-
-
-def write(argv: list[str], target: _dump.Target, seconds: int) -> None:
-    """Stream a dump into its file; leave nothing where it is not whole."""
-    try:
-        with target.open() as file:
-            code, tail, said = stream(argv, file)
-        _dump.demand_whole(code, tail, said, seconds)
-        target.keep()
-    except BaseException:
-        target.drop()
-        raise
-
-
 def dump(module: AnsibleModule) -> dict[str, Any]:
     """Make a dump where there is anything to dump."""
     params = module.params
@@ -168,7 +145,7 @@ def dump(module: AnsibleModule) -> dict[str, Any]:
     for path in _dump.leftovers(folder, params["name"]):
         path.unlink(missing_ok=True)
     start = time.monotonic()
-    write(_dump.dump_cmd(container, params["database"], params["timeout"]), target, params["timeout"])
+    _dump.write(_dump.dump_cmd(container, params["database"], params["timeout"]), target, params["timeout"])
     return {
         "changed": True,
         "dumped": True,

@@ -60,6 +60,17 @@ def migration(name: str, before: str, operation: str) -> dict[str, str]:
 
 
 TIMER = "/etc/systemd/system/barehost-app-backup.timer"
+
+
+def mysql(version: str) -> str:
+    """Return the command that makes an image of MySQL that says it is of a version, and is what it is made from."""
+    lines = f"FROM mysql:9.7\\nENV MYSQL_VERSION={version}-1.test\\n"
+    return f"printf '{lines}' | docker build --quiet --tag mysql:{version} -"
+
+
+DATA = "/var/lib/docker/volumes/app_mysql/_data"
+MARKER = f"{DATA}/.barehost-initialised"
+HEALTHY = f"until docker inspect --format '{{{{.State.Health.Status}}}}' $({CONTAINER}mysql) | grep -qx healthy; do sleep 1; done"
 ASLEEP = "systemctl stop docker.socket docker.service"
 NO_COMPOSE = "dpkg --purge docker-compose"
 SERVICE = {"tier": "data", "image": "redis:8-alpine", "networks": ["backend"], "command": ["redis-server"]}
@@ -182,6 +193,26 @@ ROWS = (
         source=migration("0005_drop", "0004_more", DROP_NOTE),
         refused=True,
     ),
+    # The data of MySQL.
+    Row("unmarked data", ("mysql", "release_image"), host=f"rm {MARKER}"),
+    Row(
+        "half-initialised data",
+        (),
+        host=f"{of('mysql', 'stop')} && rm {MARKER} && touch -d 2099-01-01 {DATA}/auto.cnf",
+        refused=True,
+        undo=f"touch {MARKER} && touch -d 2000-01-01 {DATA}/auto.cnf && {of('mysql', 'start')} && {HEALTHY}",
+    ),
+    Row("older MySQL", (), host=mysql("8.4.7"), variables={"mysql_image": "mysql:8.4.7"}, refused=True),
+    Row("next MySQL", (), host=mysql("26.7.0"), variables={"mysql_image": "mysql:26.7.0"}, refused=True),
+    Row(
+        "upgrade to an older MySQL",
+        (),
+        "upgrade_mysql",
+        variables={"mysql_image": "mysql:8.4.7"},
+        refused=True,
+    ),
+    Row("upgrade of MySQL", ("mysql_upgrade",), "upgrade_mysql", mysql("9.7.99"), {"mysql_image": "mysql:9.7.99"}),
+    Row("MySQL of before", ("mysql", "release_image"), variables={"mysql_image": "mysql:9.7"}),
     Row("build argument", ("release_image",), variables={"django_build_args": {"UNUSED": "2"}}),
     # Accounts.
     Row("superuser", ("django_superuser",), variables=SUPERUSER),

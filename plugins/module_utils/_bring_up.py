@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.barehost.django.plugins.module_utils import (
+    _accounts_run,
     _compose,
+    _credentials,
     _edge,
     _release,
     _up,
@@ -45,6 +47,8 @@ WISH: dict[str, Any] = {
     "images": {"type": "dict", "default": {}},
     "timeout": {"type": "int", "default": 180},
     "ahead": {"type": "dict", "options": LATER},
+    # What each server should let in; see _accounts_run.
+    "accounts": {"type": "dict"},
 }
 # As WISH, for a call that makes the image meanwhile: there what is new can be asked about its files at no cost.
 BESIDE: dict[str, Any] = {
@@ -141,6 +145,8 @@ class BringUp:
             (Path(directory) / _compose.BASE_FILE).exists() and module.get_bin_path("docker")
         )
         files = _up.compose_files(directory)
+        self.accounts = _accounts_run.Accounts(module, directory, wish["project"], wish.get("accounts"))
+        self.containers: list[_compose.Container] = []
         self.engine = _up.Engine(module.run_command, directory, files, wish["project"], wish["definitions"])
 
     @classmethod
@@ -149,7 +155,10 @@ class BringUp:
         found = ArgumentSpecValidator(BESIDE).validate(dict(wish))
         if found.error_messages:
             raise ValueError("; ".join(found.error_messages))
-        task = cls(module, {**found.validated_parameters, "project_dir": module.params["project_dir"]})
+        try:
+            task = cls(module, {**found.validated_parameters, "project_dir": module.params["project_dir"]})
+        except _credentials.AccountsError as error:
+            raise ValueError(str(error)) from error
         # Nothing else of this run has been put in place by then, so all its files can go back.
         task.returns = True
         return task
@@ -169,6 +178,7 @@ class BringUp:
             self.decision = self.foreseen(decide(self.wish, snapshot, root))
             self.ahead = decide(later, snapshot, root).all_steps() if later else []
             self.there = _way_back.There.of(snapshot.containers)
+            self.containers = list(snapshot.containers)
             wanted = [c for c in snapshot.containers if c.service in self.wish["services"]]
             self.settled = not self.decision.all_steps() and all(c.ready for c in wanted)
         return self.decision
@@ -202,18 +212,28 @@ class BringUp:
         if refusals:
             raise _up.UpError("; ".join(refusals))
 
+    def see_to_accounts(self) -> None:
+        """Have the servers that go on as they are let in whom they should: before anything that takes its time."""
+        idle = {step.service for step in self.decision.steps if step.action in ("none", "unpause")}
+        try:
+            self.accounts.prepare()
+            self.accounts.converge(self.containers, None if self.check else sorted(idle))
+        except (_credentials.AccountsError, OSError) as error:
+            raise _up.UpError(str(error)) from error
+
     def act(self) -> None:
         """Do what was decided, and wait until the services are healthy; nothing in a dry run, or where all is well."""
+        self.see_to_accounts()
         if self.check or self.settled:
             return
         # A MySQL that first starts with an option that it does not know leaves a data directory that none can use any more.
         self._validate_services([step.service for step in self.decision.steps if step.action == "create"])
         try:
             self.engine.carry_out(self.decision.steps)
-            _wait.for_services(self.engine, self.wish["services"], self.wish["timeout"], fresh=self.decision.active)
-        except _up.UpError as error:
+            self._wait()
+        except (_up.UpError, _credentials.AccountsError) as error:
             if not self.returns:
-                raise
+                raise _up.UpError(str(error)) from error
             back = _way_back.WayBack(self.engine, self.wish["services"], self.there, self.wish["timeout"])
             raise _up.UpError(back.go(str(error))) from error
         for item in self.wish["reload"]:
@@ -224,6 +244,13 @@ class BringUp:
                 reload_service(item, self.engine)
         self.engine.remove(self.decision.stray)
 
+    def _wait(self) -> None:
+        """Wait until the services are healthy, and have those that were started let in whom they should."""
+        containers = self.engine.containers() if self.accounts.servers else []
+        with self.accounts.meanwhile(containers):
+            _wait.for_services(self.engine, self.wish["services"], self.wish["timeout"], fresh=self.decision.active)
+        self.accounts.converge(containers)
+
     def result(self) -> dict[str, Any]:
         """Return what was done, as the modules return it."""
         steps = self.decision.all_steps()
@@ -231,8 +258,10 @@ class BringUp:
             "steps": [vars(step) for step in steps],
             "changed_services": sorted({step.service for step in steps}),
             **({"ahead": [vars(step) for step in self.ahead]} if self.wish["ahead"] else {}),
+            **({"accounts": self.accounts.texts} if self.accounts.servers else {}),
         }
 
     def text(self) -> str:
         """Return what is done, a line for each service."""
-        return "".join(f"{step.service}: {step.action} ({step.reason})\n" for step in self.decision.all_steps())
+        steps = [f"{step.service}: {step.action} ({step.reason})\n" for step in self.decision.all_steps()]
+        return "".join([*steps, *(f"{text}\n" for text in self.accounts.texts)])

@@ -171,6 +171,11 @@ in_the_way:
   description: That the lock could not be had because of another run, which may end.
   type: bool
   returned: failure
+finished:
+  description: What was taken away that only a deploy on its way needs, as the old one of two passwords.
+  type: list
+  elements: str
+  returned: when O(state=free)
 lost:
   description: What became of the lock where this run had lost it before it gave it back.
   type: str
@@ -185,6 +190,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.barehost.django.plugins.module_utils import (
+    _accounts_run,
     _audit,
     _before,
     _layout,
@@ -334,6 +340,20 @@ def settings(module: AnsibleModule) -> list[str]:
         return []
 
 
+def finish(module: AnsibleModule) -> list[str]:
+    """Take away what only a deploy on its way needs, where this one has come to its good end; return what was done."""
+    root, good = module.params["project_dir"], module.params["result"]["result"] == "ok"
+    # A rollback goes on with the passwords that it finds, and what it has left to others may still use the old ones.
+    if module.check_mode or not good or not _before.installed(Path(root)):
+        return []
+    try:
+        with _lock.hold(root, module.params["token"], "accounts"):
+            return _accounts_run.finish(module, root)
+    except _lock_state.LockError as error:
+        module.warn(f"an old password is still taken beside the new one, until the next deploy: {error}")
+        return []
+
+
 def file_texts(root: str) -> dict[str, str]:
     """Return the files that the serving release reads."""
     return {name: _release.read_text(Path(root) / name) or "" for name in _release.SERVING_FILES}
@@ -344,8 +364,9 @@ def free(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     token = params["token"]
     if not token:
-        return {"changed": False, "holder": {}, "lost": "", "restored": []}
+        return {"changed": False, "holder": {}, "lost": "", "restored": [], "finished": []}
     restored = settings(module)
+    finished = finish(module)
     lost = ""
     try:
         failed = params["result"]["result"] == "failed"
@@ -359,7 +380,13 @@ def free(module: AnsibleModule) -> dict[str, Any]:
     if not module.check_mode and (lost or Path(params["project_dir"]).is_dir()):
         message = " ".join(part for part in (params["result"]["message"], lost) if part)
         audit(module, lock, {**params["result"], "message": message})
-    return {"changed": bool(restored), "holder": {} if lost else shown(lock), "lost": lost, "restored": restored}
+    return {
+        "changed": bool(restored or finished),
+        "holder": {} if lost else shown(lock),
+        "lost": lost,
+        "restored": restored,
+        "finished": finished,
+    }
 
 
 def break_open(module: AnsibleModule) -> dict[str, Any]:

@@ -111,7 +111,9 @@ class ActionModule(ModuleAction):
             values = {name: self._value(other, variables) for name, other in variant["variables"].items()}
             content = self._render(sources[variant["of"]], templates, {**variables, **values})
             items.append(file_params(tree, variant["path"], content))
-        digest = _tree.digest((item["path"], item["content"]) for item in items if not matches(item["path"], tree["live"]))
+        digest = _tree.digest(
+            (item["path"], item["content"]) for item in items if not matches(item["path"], tree["live"])
+        )
         if stamp is not None:
             content = self._render(stamp, templates, {**variables, "config_tree_digest": digest})
             items.append(file_params(tree, tree["stamp"], content))

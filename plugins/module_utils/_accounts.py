@@ -117,7 +117,9 @@ class Plan:
 def _account(item: Mapping[str, Any]) -> Account:
     name, host, kind = item["name"], item["host"], item["kind"]
     if not name or len(name) > _mysql_text.MAX_USER:
-        raise ValueError(f"the account {name!r} has {len(name)} characters, and MySQL takes 1 to {_mysql_text.MAX_USER}")
+        raise ValueError(
+            f"the account {name!r} has {len(name)} characters, and MySQL takes 1 to {_mysql_text.MAX_USER}"
+        )
     if name.startswith("mysql.") or (name == "root") != (kind == "root"):
         raise ValueError(f"the account {name!r} is MySQL's own: choose another name")
     for word in (*item["privileges"], *item["global_privileges"]):
@@ -173,7 +175,8 @@ def plan(
     wanted = {account.key for account in wish.accounts}
     found.now += [_dropped(key, why) for key, why in _open_doors(seen, wanted)]
     found.later += [
-        _dropped(key, "not wanted any more") for key, stored in sorted(seen.accounts.items())
+        _dropped(key, "not wanted any more")
+        for key, stored in sorted(seen.accounts.items())
         if MARK in stored.attributes and key not in wanted
     ]
     found.warnings += _shadows(wish, seen, wanted)
@@ -196,7 +199,9 @@ def foresee(wish: Wish, recorded: Mapping[str, Any], changing: Collection[str]) 
             texts.append(f"account {name}: new password")
         if before[name] != described["accounts"][name]:
             texts.append(f"account {name}: other privileges")
-    return texts + [f"account {name}: removed, not wanted any more" for name in before if name not in described["accounts"]]
+    return texts + [
+        f"account {name}: removed, not wanted any more" for name in before if name not in described["accounts"]
+    ]
 
 
 def _schema_steps(wish: Wish, seen: Seen) -> list[Step]:
@@ -220,7 +225,7 @@ def _identified(password: str) -> str:
 
 
 def _marked(account: Account) -> str:
-    return f"ATTRIBUTE '{{\"{MARK}\": \"{account.kind}\"}}'"
+    return f'ATTRIBUTE \'{{"{MARK}": "{account.kind}"}}\''
 
 
 def _password_steps(

@@ -124,9 +124,7 @@ class Accounts:
             yield
             return
         with ThreadPoolExecutor(len(names)) as pool:
-            tries = {
-                name: pool.submit(self.servers[name].await_and_converge, running[name], stopped) for name in names
-            }
+            tries = {name: pool.submit(self.servers[name].await_and_converge, running[name], stopped) for name in names}
             try:
                 yield
             finally:
@@ -144,7 +142,9 @@ def finish(module: AnsibleModule, root: str) -> list[str]:
     note = _credentials.load(Path(root) / _credentials.NOTE)
     if not note:
         return []
-    host = _credentials.Host(lambda argv, data: module.run_command(argv, data=data), Path(root), str(note.get("project")))
+    host = _credentials.Host(
+        lambda argv, data: module.run_command(argv, data=data), Path(root), str(note.get("project"))
+    )
     texts: list[str] = []
     try:
         for wish in note["wishes"].values():

@@ -64,20 +64,34 @@ def question(database: str, accounts: Iterable[tuple[str, str]]) -> str:
     secondary = "JSON_UNQUOTE(JSON_EXTRACT(User_attributes, '$.additional_password'))"
     lines = (
         "SELECT JSON_ARRAY('server', @@skip_networking)",
-        "SELECT JSON_ARRAY('schema', DEFAULT_CHARACTER_SET_NAME, DEFAULT_COLLATION_NAME) "
-        f"FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = {literal}",
-        "SELECT JSON_ARRAY('account', User, Host, plugin, HEX(authentication_string), "
-        f"HEX({secondary}), JSON_EXTRACT(User_attributes, '$.metadata'), account_locked = 'Y') FROM mysql.user",
-        "SELECT JSON_ARRAY('everywhere', GRANTEE, PRIVILEGE_TYPE, IS_GRANTABLE = 'YES') "
-        f"FROM information_schema.USER_PRIVILEGES {by_grantee}",
-        "SELECT JSON_ARRAY('on schema', GRANTEE, PRIVILEGE_TYPE, IS_GRANTABLE = 'YES', TABLE_SCHEMA) "
-        f"FROM information_schema.SCHEMA_PRIVILEGES {by_grantee}",
-        "SELECT JSON_ARRAY('on table', CONCAT('''', User, '''@''', Host, ''''), Db, Table_name) "
-        f"FROM mysql.tables_priv WHERE User IN ({names})",
-        "SELECT JSON_ARRAY('on routine', CONCAT('''', User, '''@''', Host, ''''), Db, Routine_name, Routine_type) "
-        f"FROM mysql.procs_priv WHERE User IN ({names})",
-        "SELECT JSON_ARRAY('role', CONCAT('''', TO_USER, '''@''', TO_HOST, ''''), FROM_USER, FROM_HOST) "
-        f"FROM mysql.role_edges WHERE TO_USER IN ({names})",
+        (
+            "SELECT JSON_ARRAY('schema', DEFAULT_CHARACTER_SET_NAME, DEFAULT_COLLATION_NAME) "
+            f"FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = {literal}"
+        ),
+        (
+            "SELECT JSON_ARRAY('account', User, Host, plugin, HEX(authentication_string), "
+            f"HEX({secondary}), JSON_EXTRACT(User_attributes, '$.metadata'), account_locked = 'Y') FROM mysql.user"
+        ),
+        (
+            "SELECT JSON_ARRAY('everywhere', GRANTEE, PRIVILEGE_TYPE, IS_GRANTABLE = 'YES') "
+            f"FROM information_schema.USER_PRIVILEGES {by_grantee}"
+        ),
+        (
+            "SELECT JSON_ARRAY('on schema', GRANTEE, PRIVILEGE_TYPE, IS_GRANTABLE = 'YES', TABLE_SCHEMA) "
+            f"FROM information_schema.SCHEMA_PRIVILEGES {by_grantee}"
+        ),
+        (
+            "SELECT JSON_ARRAY('on table', CONCAT('''', User, '''@''', Host, ''''), Db, Table_name) "
+            f"FROM mysql.tables_priv WHERE User IN ({names})"
+        ),
+        (
+            "SELECT JSON_ARRAY('on routine', CONCAT('''', User, '''@''', Host, ''''), Db, Routine_name, Routine_type) "
+            f"FROM mysql.procs_priv WHERE User IN ({names})"
+        ),
+        (
+            "SELECT JSON_ARRAY('role', CONCAT('''', TO_USER, '''@''', TO_HOST, ''''), FROM_USER, FROM_HOST) "
+            f"FROM mysql.role_edges WHERE TO_USER IN ({names})"
+        ),
     )
     return SESSION + "".join(f"{line};\n" for line in lines)
 

@@ -25,10 +25,7 @@ POLL_SECONDS = 0.5
 DENIED = "ERROR 1045"
 # The first line of the input is the password as an option file has it, the rest are statements. So neither stands on a command
 # line or in an environment; `read` and `printf` are parts of the shell, and the pipe is the client's fourth file.
-AS_ROOT = (
-    "IFS= read -r secret && "
-    "{ printf '[client]\\nuser=root\\npassword=%s\\n' \"$secret\" | \"$@\" 4<&0 <&3; } 3<&0"
-)
+AS_ROOT = 'IFS= read -r secret && { printf \'[client]\\nuser=root\\npassword=%s\\n\' "$secret" | "$@" 4<&0 <&3; } 3<&0'
 CLIENT = (
     "mysql",
     "--defaults-extra-file=/dev/fd/4",
@@ -105,7 +102,9 @@ class MysqlAccounts:
         earlier = {name: value for name in names if (value := self.host.earlier(name)) is not None}
         lost = sorted(names - set(passwords) - set(self.host.changing))
         if lost and not self.host.check:
-            raise _credentials.AccountsError(f"{self.host.root / _credentials.FOLDER / lost[0]} is missing: deploy the stack")
+            raise _credentials.AccountsError(
+                f"{self.host.root / _credentials.FOLDER / lost[0]} is missing: deploy the stack"
+            )
         return _accounts.plan(self.wish, seen, passwords, earlier=earlier, changing=(*self.host.changing, *lost))
 
     def converge(self, container: str) -> None:
@@ -158,8 +157,9 @@ class MysqlAccounts:
         """Take away what is not wanted any more, now that nothing uses it; return what was done."""
         plan = self.plan(self.seen(container))
         if plan.now:
-            raise _credentials.AccountsError(f"not all accounts of MySQL are as they should be: {'; '.join(plan.texts)}")
+            raise _credentials.AccountsError(
+                f"not all accounts of MySQL are as they should be: {'; '.join(plan.texts)}"
+            )
         if plan.later:
             self.execute(container, plan.later)
         return plan.texts
-

@@ -11,13 +11,13 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.barehost.django.plugins.module_utils import _credentials, _files, _mysql_text
 
 if TYPE_CHECKING:
+    import threading
     from pathlib import Path
 
     from ansible_collections.barehost.django.plugins.module_utils._credentials import Host

@@ -195,7 +195,9 @@ def _check_rotation(specs: Mapping[str, Any], rotate: Collection[str]) -> None:
     """Refuse to rotate what is no secret, or what the inventory says."""
     for name in rotate:
         if name not in specs:
-            raise SecretError(f"{name} is no secret of this stack, and cannot be rotated; there are {', '.join(sorted(specs))}")
+            raise SecretError(
+                f"{name} is no secret of this stack, and cannot be rotated; there are {', '.join(sorted(specs))}"
+            )
         if (specs[name] or {}).get("value"):
             raise SecretError(f"{name} is given in the inventory: to rotate it, give another value there")
 

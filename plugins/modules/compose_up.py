@@ -153,7 +153,9 @@ def main() -> None:
     except (_up.UpError, _credentials.AccountsError) as error:
         module.fail_json(msg=str(error))
     result = task.result()
-    module.exit_json(changed=bool(result["steps"] or result.get("accounts")), diff={"before": "", "after": task.text()}, **result)
+    module.exit_json(
+        changed=bool(result["steps"] or result.get("accounts")), diff={"before": "", "after": task.text()}, **result
+    )
 
 
 if __name__ == "__main__":

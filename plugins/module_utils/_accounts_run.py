@@ -124,14 +124,15 @@ class Accounts:
             yield
             return
         with ThreadPoolExecutor(len(names)) as pool:
-            tries = {name: pool.submit(self.servers[name].await_and_converge, running[name], stopped) for name in names}
+            tries = [pool.submit(self.servers[name].await_and_converge, running[name], stopped) for name in names]
             try:
                 yield
             finally:
                 stopped.set()
-        for name, attempt in tries.items():
-            if attempt.result():
-                self._told(name)
+                # Why they cannot be had is the reason of what was waited for in vain, and so comes first.
+                for name, attempt in zip(names, tries):
+                    if attempt.result():
+                        self._told(name)
 
 
 def finish(module: AnsibleModule, root: str) -> list[str]:
@@ -149,10 +150,7 @@ def finish(module: AnsibleModule, root: str) -> list[str]:
     try:
         for wish in note["wishes"].values():
             server = server_of(host, wish)
-            containers = running(host, str(wish["service"]))
-            if not containers:
-                raise _credentials.AccountsError(f"{wish['service']} does not run")
-            texts += server.finish(containers[0])
+            texts += server.finish(running(host, str(wish["service"])))
     except (_credentials.AccountsError, OSError, KeyError, AttributeError) as error:
         module.warn(f"an old password is still taken beside the new one, until the next deploy: {error}")
         return texts
@@ -160,7 +158,10 @@ def finish(module: AnsibleModule, root: str) -> list[str]:
     return texts
 
 
-def running(host: _credentials.Host, service: str) -> list[str]:
-    """Return the containers of a service that run."""
+def running(host: _credentials.Host, service: str) -> str:
+    """Return the container of a service, which has to run."""
     code, out, _ = host.run(_dump.container_cmd(host.project, service), None)
-    return out.split() if code == 0 else []
+    found = out.split() if code == 0 else []
+    if not found:
+        raise _credentials.AccountsError(f"{service} does not run")
+    return found[0]

@@ -15,6 +15,12 @@ if TYPE_CHECKING:
 
 # The literals of this module know backslashes; a transaction that stays open must not make the application wait behind us.
 SESSION = "SET SESSION sql_mode = '', lock_wait_timeout = 10;\n"
+METADATA = "JSON_EXTRACT(User_attributes, '$.metadata')"
+SECONDARY = "JSON_UNQUOTE(JSON_EXTRACT(User_attributes, '$.additional_password'))"
+GRANTED = "GRANTEE, PRIVILEGE_TYPE, IS_GRANTABLE = 'YES'"
+# As the tables of information_schema have it, where nothing is escaped.
+WHO = "CONCAT('\\'', User, '\\'@\\'', Host, '\\'')"
+TO_WHOM = "CONCAT('\\'', TO_USER, '\\'@\\'', TO_HOST, '\\'')"
 
 
 @dataclass(frozen=True)
@@ -61,38 +67,24 @@ def question(database: str, accounts: Iterable[tuple[str, str]]) -> str:
     names = ", ".join(_mysql_text.literal(name) for name, _ in keys) or "''"
     by_grantee = f"WHERE GRANTEE IN ({grantees})"
     literal = _mysql_text.literal(database)
-    secondary = "JSON_UNQUOTE(JSON_EXTRACT(User_attributes, '$.additional_password'))"
-    lines = (
-        "SELECT JSON_ARRAY('server', @@skip_networking)",
+    # What is selected, and from where; all names in it are escaped.
+    parts = (
+        ("'server', @@skip_networking", ""),
         (
-            "SELECT JSON_ARRAY('schema', DEFAULT_CHARACTER_SET_NAME, DEFAULT_COLLATION_NAME) "
-            f"FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = {literal}"
+            "'schema', DEFAULT_CHARACTER_SET_NAME, DEFAULT_COLLATION_NAME",
+            f"information_schema.SCHEMATA WHERE SCHEMA_NAME = {literal}",
         ),
         (
-            "SELECT JSON_ARRAY('account', User, Host, plugin, HEX(authentication_string), "
-            f"HEX({secondary}), JSON_EXTRACT(User_attributes, '$.metadata'), account_locked = 'Y') FROM mysql.user"
+            f"'account', User, Host, plugin, HEX(authentication_string), HEX({SECONDARY}), {METADATA}, account_locked = 'Y'",
+            "mysql.user",
         ),
-        (
-            "SELECT JSON_ARRAY('everywhere', GRANTEE, PRIVILEGE_TYPE, IS_GRANTABLE = 'YES') "
-            f"FROM information_schema.USER_PRIVILEGES {by_grantee}"
-        ),
-        (
-            "SELECT JSON_ARRAY('on schema', GRANTEE, PRIVILEGE_TYPE, IS_GRANTABLE = 'YES', TABLE_SCHEMA) "
-            f"FROM information_schema.SCHEMA_PRIVILEGES {by_grantee}"
-        ),
-        (
-            "SELECT JSON_ARRAY('on table', CONCAT('''', User, '''@''', Host, ''''), Db, Table_name) "
-            f"FROM mysql.tables_priv WHERE User IN ({names})"
-        ),
-        (
-            "SELECT JSON_ARRAY('on routine', CONCAT('''', User, '''@''', Host, ''''), Db, Routine_name, Routine_type) "
-            f"FROM mysql.procs_priv WHERE User IN ({names})"
-        ),
-        (
-            "SELECT JSON_ARRAY('role', CONCAT('''', TO_USER, '''@''', TO_HOST, ''''), FROM_USER, FROM_HOST) "
-            f"FROM mysql.role_edges WHERE TO_USER IN ({names})"
-        ),
+        (f"'everywhere', {GRANTED}", f"information_schema.USER_PRIVILEGES {by_grantee}"),
+        (f"'on schema', {GRANTED}, TABLE_SCHEMA", f"information_schema.SCHEMA_PRIVILEGES {by_grantee}"),
+        (f"'on table', {WHO}, Db, Table_name", f"mysql.tables_priv WHERE User IN ({names})"),
+        (f"'on routine', {WHO}, Db, Routine_name, Routine_type", f"mysql.procs_priv WHERE User IN ({names})"),
+        (f"'role', {TO_WHOM}, FROM_USER, FROM_HOST", f"mysql.role_edges WHERE TO_USER IN ({names})"),
     )
+    lines = [f"SELECT JSON_ARRAY({what}){f' FROM {source}' if source else ''}" for what, source in parts]  # noqa: S608 - names are escaped
     return SESSION + "".join(f"{line};\n" for line in lines)
 
 

@@ -190,11 +190,10 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.barehost.django.plugins.module_utils import (
-    _accounts_run,
     _audit,
-    _before,
     _layout,
     _lock,
+    _lock_end,
     _lock_state,
     _look,
     _release,
@@ -301,7 +300,7 @@ def give_back(module: AnsibleModule, token: str) -> None:
 
 def serving(module: AnsibleModule) -> str:
     """Return the release that serves."""
-    return str((_release.current_record(module.params["project_dir"]) or {}).get("id", ""))
+    return _lock_end.serving_id(module.params["project_dir"])
 
 
 def note_refusal(module: AnsibleModule) -> dict[str, Any]:
@@ -319,54 +318,14 @@ def write_refusal(module: AnsibleModule, message: str, seconds: float) -> None:
     audit(module, lock, {"result": "failed", "from": serving(module), "message": message})
 
 
-def settings(module: AnsibleModule) -> list[str]:
-    """Keep the files with which a deploy came to a good end, or put back those of the release that serves; name the latter."""
-    root, good = module.params["project_dir"], module.params["result"]["result"] == "ok"
-    if module.check_mode or not serving(module):
-        return []
-    try:
-        # A step that lost its connection may still be at work: it must not find other files than it began with.
-        with _lock.hold(root, module.params["token"], "settings"):
-            if good:
-                _release.prove(root, module.params["result"]["to"])
-                _before.settle(Path(root))
-                return []
-            before = file_texts(root)
-            _release.restore_files(root)
-            return sorted(name for name, text in file_texts(root).items() if text != before[name])
-    # Also a file that is no text any more, or a damaged record: the lock has to be given back all the same.
-    except (_lock_state.LockError, OSError, ValueError, TypeError, AttributeError) as error:
-        module.warn(f"the settings of the serving release were not {'kept' if good else 'put back'}: {error}")
-        return []
-
-
-def finish(module: AnsibleModule) -> list[str]:
-    """Take away what only a deploy on its way needs, where this one has come to its good end; return what was done."""
-    root, good = module.params["project_dir"], module.params["result"]["result"] == "ok"
-    # A rollback goes on with the passwords that it finds, and what it has left to others may still use the old ones.
-    if module.check_mode or not good or not _before.installed(Path(root)):
-        return []
-    try:
-        with _lock.hold(root, module.params["token"], "accounts"):
-            return _accounts_run.finish(module, root)
-    except _lock_state.LockError as error:
-        module.warn(f"an old password is still taken beside the new one, until the next deploy: {error}")
-        return []
-
-
-def file_texts(root: str) -> dict[str, str]:
-    """Return the files that the serving release reads."""
-    return {name: _release.read_text(Path(root) / name) or "" for name in _release.SERVING_FILES}
-
-
 def free(module: AnsibleModule) -> dict[str, Any]:
     """Give the lock back and write the line of the deploy."""
     params = module.params
     token = params["token"]
     if not token:
         return {"changed": False, "holder": {}, "lost": "", "restored": [], "finished": []}
-    restored = settings(module)
-    finished = finish(module)
+    restored = _lock_end.settings(module)
+    finished = _lock_end.finish(module)
     lost = ""
     try:
         failed = params["result"]["result"] == "failed"

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.barehost.django.plugins.module_utils import _mysql_password, _mysql_text
+from ansible_collections.barehost.django.plugins.module_utils import _accounts_seen, _mysql_password, _mysql_text
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -26,6 +26,8 @@ ALL = (
     *("CREATE TEMPORARY TABLES", "LOCK TABLES", "CREATE VIEW", "SHOW VIEW", "CREATE ROUTINE", "ALTER ROUTINE"),
     *("EXECUTE", "EVENT", "TRIGGER"),
 )
+# Of a stack itself; of another kind is what a playbook of somebody's own has made.
+KINDS = ("runtime", "migration", "backup")
 # What the server calls a set that is known by an older name, too.
 ALIAS = ("utf8", "utf8mb3")
 
@@ -67,6 +69,7 @@ class Wish:
     charset: str
     collation: str
     accounts: tuple[Account, ...]
+    whole: bool = True
 
     @classmethod
     def read(cls, params: Mapping[str, Any]) -> Wish:
@@ -81,7 +84,7 @@ class Wish:
             if not text.replace("_", "").isalnum() or not text.isascii():
                 raise ValueError(f"{text!r} is no character set and no collation: letters, digits and _")
         charset, collation = (_modern(text) for text in (params["charset"], params["collation"]))
-        return cls(params["database"], charset, collation, tuple(accounts))
+        return cls(params["database"], charset, collation, tuple(accounts), bool(params.get("whole", True)))
 
     def described(self) -> dict[str, Any]:
         """Return it without any secret, as JSON."""
@@ -90,6 +93,17 @@ class Wish:
             for account in self.accounts
         }
         return {"database": [self.database, self.charset, self.collation], "accounts": accounts}
+
+
+@dataclass(frozen=True)
+class Passwords:
+    """The values of the secrets that the accounts have."""
+
+    values: Mapping[str, str]
+    # What a deploy on its way has replaced, and what serves may still use.
+    earlier: Mapping[str, str] = field(default_factory=dict)
+    # Those that a real run has replaced by the time that it comes here, and this dry run has not.
+    changing: Collection[str] = ()
 
 
 @dataclass(frozen=True)
@@ -144,30 +158,16 @@ def quoted(key: tuple[str, str]) -> str:
     return f"{_mysql_text.literal(key[0])}@{_mysql_text.literal(key[1])}"
 
 
-def plan(
-    wish: Wish,
-    seen: Seen,
-    passwords: Mapping[str, str],
-    *,
-    earlier: Mapping[str, str] | None = None,
-    changing: Collection[str] = (),
-) -> Plan:
-    """Compare what is wanted with what there is.
-
-    earlier holds the values of secrets that a deploy on its way has replaced, and that what serves may still use; changing
-    names the secrets that a real run has replaced by the time that it comes here.
-    """
+def plan(wish: Wish, seen: Seen, passwords: Passwords | None) -> Plan:
+    """Compare what is wanted with what there is; without passwords for a server that has just been made with its first ones."""
     found = Plan()
     found.now += _schema_steps(wish, seen)
     for account in wish.accounts:
-        known = account.secret in passwords and account.secret not in changing
-        password = passwords.get(account.secret, "")
         stored = seen.accounts.get(account.key)
         if stored is None:
-            found.now.append(_made(account, password))
+            found.now.append(_made(account, passwords))
         else:
-            kept = (earlier or {}).get(account.secret)
-            now, later = _password_steps(account, stored, password if known else None, password, kept)
+            now, later = _password_steps(account, stored, passwords) if passwords else ([], [])
             found.now += now + _state_steps(account, stored)
             found.later += later
         if account.kind != "root":
@@ -177,7 +177,7 @@ def plan(
     found.later += [
         _dropped(key, "not wanted any more")
         for key, stored in sorted(seen.accounts.items())
-        if MARK in stored.attributes and key not in wanted
+        if wish.whole and stored.attributes.get(MARK) in KINDS and key not in wanted
     ]
     found.warnings += _shadows(wish, seen, wanted)
     return found
@@ -185,11 +185,13 @@ def plan(
 
 def foresee(wish: Wish, recorded: Mapping[str, Any], changing: Collection[str]) -> list[str]:
     """Return what will have to be done to a server that does not answer, as far as the last run has noted what it had."""
+    if not recorded:
+        return plan(wish, _accounts_seen.fresh(wish), None).texts
     described = wish.described()
     texts = []
     if recorded.get("database") != described["database"]:
         texts.append(f"database {wish.database}: {wish.charset}, {wish.collation}")
-    before = recorded.get("accounts", {})
+    before, last = recorded.get("accounts", {}), []
     for account in wish.accounts:
         name = shown(account.key)
         if name not in before:
@@ -197,11 +199,11 @@ def foresee(wish: Wish, recorded: Mapping[str, Any], changing: Collection[str]) 
             continue
         if account.secret in changing:
             texts.append(f"account {name}: new password")
+            last.append(f"account {name}: old password discarded")
         if before[name] != described["accounts"][name]:
             texts.append(f"account {name}: other privileges")
-    return texts + [
-        f"account {name}: removed, not wanted any more" for name in before if name not in described["accounts"]
-    ]
+    gone = [f"account {name}: removed, not wanted any more" for name in before if name not in described["accounts"]]
+    return texts + last + gone
 
 
 def _schema_steps(wish: Wish, seen: Seen) -> list[Step]:
@@ -215,7 +217,8 @@ def _schema_steps(wish: Wish, seen: Seen) -> list[Step]:
     return [Step(text, f"ALTER DATABASE {name} {words}")]
 
 
-def _made(account: Account, password: str) -> Step:
+def _made(account: Account, passwords: Passwords | None) -> Step:
+    password = passwords.values.get(account.secret, "") if passwords else ""
     sql = f"CREATE USER {quoted(account.key)} {_identified(password)} {_marked(account)}"
     return Step(f"account {shown(account.key)}: made", sql)
 
@@ -228,13 +231,13 @@ def _marked(account: Account) -> str:
     return f'ATTRIBUTE \'{{"{MARK}": "{account.kind}"}}\''
 
 
-def _password_steps(
-    account: Account, stored: Stored, known: str | None, password: str, kept: str | None
-) -> tuple[list[Step], list[Step]]:
-    """Return what gives an account its password, and what takes the old one away; known is None where it will be another."""
+def _password_steps(account: Account, stored: Stored, passwords: Passwords) -> tuple[list[Step], list[Step]]:
+    """Return what gives an account its password, and what takes the old one away."""
     who, name = quoted(account.key), shown(account.key)
     discard = Step(f"account {name}: old password discarded", f"ALTER USER {who} DISCARD OLD PASSWORD")
-    if known is not None and _mysql_password.matches(stored.plugin, stored.primary, known):
+    password, kept = passwords.values.get(account.secret, ""), passwords.earlier.get(account.secret)
+    known = account.secret in passwords.values and account.secret not in passwords.changing
+    if known and _mysql_password.matches(stored.plugin, stored.primary, password):
         return [], [discard] if stored.secondary else []
     retains = bool(stored.primary) and stored.plugin == _mysql_password.CACHING
     if retains and kept is not None and _mysql_password.matches(stored.plugin, stored.secondary, kept):

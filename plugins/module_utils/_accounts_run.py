@@ -31,7 +31,7 @@ ACCOUNT: dict[str, Any] = {
     "host": {"type": "str", "default": "%"},
     # The name of a file.
     "secret": {"type": "str", "required": True, "no_log": False},
-    "kind": {"type": "str", "choices": ["runtime", "migration", "backup", "root"], "default": "runtime"},
+    "kind": {"type": "str", "choices": ["runtime", "migration", "backup", "root", "extra"], "default": "extra"},
     "privileges": {"type": "list", "elements": "str", "default": []},
     "global_privileges": {"type": "list", "elements": "str", "default": []},
 }
@@ -40,6 +40,8 @@ MYSQL: dict[str, Any] = {
     "charset": {"type": "str", "default": "utf8mb4"},
     "collation": {"type": "str", "default": "utf8mb4_unicode_ci"},
     "accounts": {"type": "list", "elements": "dict", "options": ACCOUNT, "required": True},
+    # Whether these are all accounts of the stack, so that others of its own are left over.
+    "whole": {"type": "bool", "default": True},
 }
 REDIS: dict[str, Any] = {
     "file": {"type": "str", "required": True},
@@ -97,8 +99,11 @@ class Accounts:
                 server.prepare()
 
     def converge(self, containers: Sequence[_compose.Container], services: Sequence[str] | None = None) -> None:
-        """See to those servers that run, and that have not been seen to."""
-        running = {c.service: c for c in containers if c.running}
+        """See to those servers that run, and that have not been seen to.
+
+        In a dry run one without a process is one that comes up with the engine.
+        """
+        running = {c.service: c for c in containers if c.running and (c.pid or not self.host.check)}
         for name, server in self.servers.items():
             if name in self.done or (services is not None and name not in services):
                 continue
@@ -108,6 +113,12 @@ class Accounts:
             elif self.host.check:
                 server.foresee()
                 self._told(name)
+
+    def finish(self, containers: Sequence[_compose.Container]) -> None:
+        """Take the old ones of two passwords away."""
+        for container in containers:
+            if container.service in self.servers and container.running:
+                self.servers[container.service].finish(container.id)
 
     def _told(self, name: str) -> None:
         self.done.add(name)

@@ -13,6 +13,10 @@ from ansible_collections.barehost.django.plugins.module_utils import _mysql_text
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from ansible_collections.barehost.django.plugins.module_utils._accounts import Wish
+
+# Not the one of the first initialisation, which has no TCP.
+SERVER = True
 # The literals of this module know backslashes; a transaction that stays open must not make the application wait behind us.
 SESSION = "SET SESSION sql_mode = '', lock_wait_timeout = 10;\n"
 METADATA = "JSON_EXTRACT(User_attributes, '$.metadata')"
@@ -58,6 +62,15 @@ class Seen:
     def grants_of(self, key: tuple[str, str]) -> Grants:
         """Return what an account may do; nothing where there is none."""
         return self.grants.get(f"'{key[0]}'@'{key[1]}'", Grants())
+
+
+def fresh(wish: Wish) -> Seen:
+    """Return what a server says that has just been made, by the image and by the role's own file."""
+    runtime = next((account.key for account in wish.accounts if account.kind == "runtime"), ("", ""))
+    stored = Stored("", b"")
+    first = {runtime: Grants(schemas={_mysql_text.escaped_pattern(wish.database): frozenset({"SELECT"})})}
+    grants = {f"'{name}'@'{host}'": may for (name, host), may in first.items()}
+    return Seen(SERVER, (wish.charset, wish.collation), {("root", "localhost"): stored, runtime: stored}, grants)
 
 
 def question(database: str, accounts: Iterable[tuple[str, str]]) -> str:

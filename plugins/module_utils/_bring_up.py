@@ -214,10 +214,11 @@ class BringUp:
 
     def see_to_accounts(self) -> None:
         """Have the servers that go on as they are let in whom they should: before anything that takes its time."""
-        idle = {step.service for step in self.decision.steps if step.action in ("none", "unpause")}
+        ready = {c.service for c in self.containers if c.ready}
+        idle = [step.service for step in self.decision.steps if step.action == "none" and step.service in ready]
         try:
             self.accounts.prepare()
-            self.accounts.converge(self.containers, None if self.check else sorted(idle))
+            self.accounts.converge(self.containers, None if self.check else idle)
         except (_credentials.AccountsError, OSError) as error:
             raise _up.UpError(str(error)) from error
 

@@ -105,16 +105,18 @@ class MysqlAccounts:
             raise _credentials.AccountsError(
                 f"{self.host.root / _credentials.FOLDER / lost[0]} is missing: deploy the stack"
             )
-        return _accounts.plan(self.wish, seen, passwords, earlier=earlier, changing=(*self.host.changing, *lost))
+        known = _accounts.Passwords(passwords, earlier, (*self.host.changing, *lost))
+        return _accounts.plan(self.wish, seen, known)
 
     def converge(self, container: str) -> None:
         """Do what is to be done at once, and note what is not."""
+        if self.host.check:
+            self.compare(container)
+            return
         plan = self.plan(self.seen(container))
         self.warnings = plan.warnings
         self.texts += plan.texts
-        if self.host.check:
-            return
-        if plan.later:
+        if plan.later and self.wish.whole:
             _credentials.note(self.host.root, self.params, self.host.project)
         if plan.now:
             self.execute(container, plan.now)
@@ -123,7 +125,20 @@ class MysqlAccounts:
                 raise _credentials.AccountsError(
                     f"MySQL has taken the statements and is not as it should be: {'; '.join(again.texts)}"
                 )
-        _credentials.save(self.host.root / _credentials.RECORD, self.wish.described())
+        if self.wish.whole:
+            _credentials.save(self.host.root / _credentials.RECORD, self.wish.described())
+
+    def compare(self, container: str) -> None:
+        """Say what a real run would do; it waits for a server that does not answer yet."""
+        try:
+            plan = self.plan(self.seen(container))
+        except _credentials.AccountsError as error:
+            if DENIED in str(error):
+                raise
+            self.foresee()
+        else:
+            self.warnings = plan.warnings
+            self.texts += plan.texts
 
     def execute(self, container: str, steps: list[_accounts.Step]) -> None:
         """Run the statements of some steps."""

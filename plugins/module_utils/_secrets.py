@@ -24,7 +24,7 @@ SHORTEST = 16
 LONGEST = 512
 FEWEST_CHARACTERS = 10
 NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
-KEYS = {"value", "length", "alphabet", "volume", "copies"}
+KEYS = {"value", "length", "alphabet", "volume", "copies", "fixed"}
 DIRECTORY_MODE = 0o700
 FILE_MODE = 0o600
 
@@ -198,6 +198,8 @@ def _check_rotation(specs: Mapping[str, Any], rotate: Collection[str]) -> None:
             raise SecretError(
                 f"{name} is no secret of this stack, and cannot be rotated; there are {', '.join(sorted(specs))}"
             )
+        if (specs[name] or {}).get("fixed"):
+            raise SecretError(f"{name} stands for the stack itself, and cannot be rotated")
         if (specs[name] or {}).get("value"):
             raise SecretError(f"{name} is given in the inventory: to rotate it, give another value there")
 

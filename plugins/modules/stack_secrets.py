@@ -35,6 +35,7 @@ options:
     description:
       - Name to a mapping with C(value) (text; generated where it is empty), C(length) (of a generated value, 16 to
         512, 50 by default) and C(alphabet) (its characters, C([A-Za-z0-9]) by default).
+      - C(fixed) says that the secret is never given a new value by O(rotate).
       - C(volume) is the volume of the stack whose data was made with the secret, and C(copies) a list of files below the
         stack's directory that hold the value, each with C(file), C(form) (C(text), the whole file; C(option), MySQL's;
         C(dotenv)) and, for the last two, C(key). Where the file of such a secret is missing or empty, its value is read

@@ -98,19 +98,27 @@ class Accounts:
             for server in self.servers.values():
                 server.prepare()
 
-    def converge(self, containers: Sequence[_compose.Container], services: Sequence[str] | None = None) -> None:
-        """See to those servers that run, and that have not been seen to.
+    def converge(
+        self,
+        containers: Sequence[_compose.Container],
+        services: Sequence[str] | None = None,
+        *,
+        healthy: bool = False,
+    ) -> None:
+        """See to those servers that run, and that have not been seen to; one that does not answer yet has to be waited for.
 
-        In a dry run one without a process is one that comes up with the engine.
+        It may be called unhealthy only because its healthcheck has a password already that it does not know yet, so it is asked
+        itself, unless it is known to be healthy. In a dry run one without a process is one that comes up with the engine.
         """
         running = {c.service: c for c in containers if c.running and (c.pid or not self.host.check)}
         for name, server in self.servers.items():
             if name in self.done or (services is not None and name not in services):
                 continue
-            if name in running:
-                server.converge(running[name].id)
+            there = running.get(name)
+            if there and (healthy or there.ready or self.host.check or server.answers(there.id)):
+                server.converge(there.id)
                 self._told(name)
-            elif self.host.check:
+            elif not there and self.host.check:
                 server.foresee()
                 self._told(name)
 

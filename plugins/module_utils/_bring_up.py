@@ -214,8 +214,7 @@ class BringUp:
 
     def see_to_accounts(self) -> None:
         """Have the servers that go on as they are let in whom they should: before anything that takes its time."""
-        ready = {c.service for c in self.containers if c.ready}
-        idle = [step.service for step in self.decision.steps if step.action == "none" and step.service in ready]
+        idle = [step.service for step in self.decision.steps if step.action == "none"]
         try:
             self.accounts.prepare()
             self.accounts.converge(self.containers, None if self.check else idle)
@@ -250,7 +249,7 @@ class BringUp:
         containers = self.engine.containers() if self.accounts.servers else []
         with self.accounts.meanwhile(containers):
             _wait.for_services(self.engine, self.wish["services"], self.wish["timeout"], fresh=self.decision.active)
-        self.accounts.converge(containers)
+        self.accounts.converge(containers, healthy=True)
 
     def result(self) -> dict[str, Any]:
         """Return what was done, as the modules return it."""

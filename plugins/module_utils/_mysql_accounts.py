@@ -149,7 +149,7 @@ class MysqlAccounts:
         recorded = _credentials.load(self.host.root / _credentials.RECORD)
         self.texts += _accounts.foresee(self.wish, recorded, self.host.changing)
 
-    def ready(self, container: str) -> bool:
+    def answers(self, container: str) -> bool:
         """Whether the server itself answers, and not the one of its first initialisation."""
         try:
             return self.seen(container).ready
@@ -162,7 +162,7 @@ class MysqlAccounts:
         Its healthcheck logs in with a password that it may only have after this.
         """
         while not stopped.is_set():
-            if self.ready(container):
+            if self.answers(container):
                 self.converge(container)
                 return True
             time.sleep(POLL_SECONDS)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 HASH = re.compile(r"#([0-9a-f]{64})\b")
 HEAD = "# Managed by barehost.django: the passwords that Redis takes, as hashes. Read at its start.\n"
 FILE_MODE = 0o400
+POLL_SECONDS = 0.5
 
 
 def hash_of(password: str) -> str:
@@ -127,9 +129,19 @@ class RedisUsers:
         new = bool(found) or self.host.earlier(self.params["secret"]) is not None
         self.texts += said(found, "" if changing else self.wanted(), new=new)
 
-    def await_and_converge(self, container: str, stopped: threading.Event) -> bool:  # noqa: ARG002 - as with MySQL
-        """Nothing has to be told to one that has just read its file."""
-        return True
+    def answers(self, container: str) -> bool:
+        """Whether the server listens to anybody yet; it does not let in whoever has no password."""
+        code, out, err = self.host.run([*redis_cmd(container), "ping"], "")
+        return code == 0 and ("NOAUTH" in out + err or "PONG" in out)
+
+    def await_and_converge(self, container: str, stopped: threading.Event) -> bool:
+        """Do it as soon as the server answers; say whether it was done."""
+        while not stopped.is_set():
+            if not self.unfinished() or self.answers(container):
+                self.converge(container)
+                return True
+            time.sleep(POLL_SECONDS)
+        return False
 
     def finish(self, container: str) -> list[str]:
         """Have it take the new password alone, now that nothing uses the old one; return what was done."""

@@ -146,7 +146,7 @@ def main() -> None:
     try:
         there = containers(module)
         accounts = _accounts_run.Accounts(module, params["project_dir"], params["project"], {"servers": [wish]})
-        accounts.converge(there)
+        accounts.converge(there, healthy=True)
         if params["discard"] and not module.check_mode:
             accounts.finish(there)
     except (_credentials.AccountsError, _up.UpError, OSError) as error:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -55,8 +56,11 @@ class Server:
         if argv[:2] == ["docker", "ps"]:
             return 0, f"the-{argv[-1].rpartition('=')[2]}\n", ""
         if "redis-cli" in argv:
-            return self.ask_redis((data or "").splitlines())
-        secret, _, statements = (data or "").partition("\n")
+            return self.ask_redis(argv, (data or "").splitlines())
+        return self.ask_mysql(*(data or "").partition("\n")[::2])
+
+    def ask_mysql(self, secret: str, statements: str) -> tuple[int, str, str]:
+        """Let root in, and do what is said."""
         if self.down:
             return 1, "", "ERROR 2002 (HY000): Can't connect to local MySQL server through socket"
         if secret.strip('"') not in self.passwords["root"]:
@@ -87,8 +91,10 @@ class Server:
         rows.append(["on schema", "'shop'@'%'", "SELECT", 0, "shop"])
         return "".join(f"{json.dumps(row)}\n" for row in rows)
 
-    def ask_redis(self, lines: list[str]) -> tuple[int, str, str]:
+    def ask_redis(self, argv: list[str], lines: list[str]) -> tuple[int, str, str]:
         """Take passwords, from whoever knows one."""
+        if argv[-1] == "ping":
+            return (1, "", "Could not connect to Redis") if self.down else (0, "NOAUTH Authentication required.\n", "")
         logins = [line.split('"')[1] for line in lines if line.startswith("AUTH")]
         if not set(logins) & set(self.redis):
             return 0, "WRONGPASS invalid username-password pair or user is disabled.\n", ""
@@ -149,6 +155,11 @@ def container(service: str, state: str = "running") -> _compose.Container:
     return _compose.Container(
         f"the-{service}", service, service, "", "", "", state, "healthy", pid=42 if state == "running" else 0, **more
     )
+
+
+def replace_health(found: _compose.Container, health: str) -> _compose.Container:
+    """Describe a container whose health is another one."""
+    return dataclasses.replace(found, health=health)
 
 
 BOTH = [container("mysql"), container("redis")]
@@ -354,3 +365,21 @@ def test_no_secret_stands_on_the_command_line() -> None:
     assert "--defaults-extra-file=/dev/fd/4" in argv
     assert _redis_users.redis_cmd("abc") == ["docker", "exec", "--interactive", "abc", "redis-cli"]
     assert _accounts_seen.SESSION.startswith("SET SESSION sql_mode = ''")
+
+
+def test_a_server_that_is_unhealthy_for_want_of_its_password_gets_it(server: Server, root: Path) -> None:
+    replace(root)
+    task = accounts(server, root)
+    task.prepare()
+    ill = [replace_health(one, "unhealthy") for one in BOTH]
+    task.converge(ill)
+    assert (server.passwords["shop"], server.redis) == ([NEW, OLD], [OLD, NEW])
+
+
+def test_a_server_that_does_not_answer_yet_is_left_to_the_wait(server: Server, root: Path) -> None:
+    replace(root)
+    server.down = True
+    task = accounts(server, root)
+    task.prepare()
+    task.converge([replace_health(one, "starting") for one in BOTH])
+    assert task.done == set()

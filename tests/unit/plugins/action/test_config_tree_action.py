@@ -26,7 +26,7 @@ VARIABLES = {
 }
 TREE = {
     "name": "app",
-    "secret": [".env", "migrate.env"],
+    "secret": [".env", "migrate.env", "live/*"],
     "live": ["live/*"],
     "variants": [
         {"path": "migrate.env", "of": ".env", "variables": {"user": "migration_user", "password": "migration_password"}}

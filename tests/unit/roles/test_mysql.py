@@ -47,7 +47,7 @@ def described(folder: Path, variables: dict[str, Any]) -> dict[str, Any]:
     ("variables", "said"),
     [
         ({"mysql_user": "root"}, "is no name for an account of the stack (root)"),
-        ({"mysql_user": "mysql.sys"}, "is no name for an account of the stack (mysql.sys)"),
+        ({"mysql_user": "mysql.sys"}, "is no name for an account of the stack (mysql.sys, "),
         ({"mysql_migration_user": "m" * 33}, "give 1 to 32 characters"),
         ({"mysql_backup_user": "app"}, "mysql_backup_user is app, which is another account already"),
         ({"mysql_recorded": {"name": "other"}}, "the stack was set up with other, where its data is"),

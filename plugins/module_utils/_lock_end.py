@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ansible_collections.barehost.django.plugins.module_utils import (
     _accounts_run,
     _before,
+    _credentials,
     _lock,
     _lock_state,
     _release,
@@ -49,7 +50,7 @@ def finish(module: AnsibleModule) -> list[str]:
     """Take away what only a deploy on its way needs, where this one has come to its good end; return what was done."""
     root, good = module.params["project_dir"], module.params["result"]["result"] == "ok"
     # A rollback goes on with the passwords that it finds, and what it has left to others may still use the old ones.
-    if module.check_mode or not good or not _before.installed(Path(root)):
+    if module.check_mode or not good or not _credentials.noted(Path(root)) or not _before.installed(Path(root)):
         return []
     try:
         with _lock.hold(root, module.params["token"], "accounts"):

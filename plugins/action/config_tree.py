@@ -44,11 +44,16 @@ def file_digests(files: list[dict[str, Any]]) -> dict[str, str]:
     return {item["path"]: _tree.digest([(item["path"], item["content"])]) for item in files}
 
 
+def matches(path: str, patterns: list[str]) -> bool:
+    """Whether a path is one of those that patterns name."""
+    return any(fnmatch(path, pattern) for pattern in patterns)
+
+
 def file_params(tree: Mapping[str, Any], path: str, content: str) -> dict[str, Any]:
     """Describe one rendered file for the module."""
-    secret = any(fnmatch(path, pattern) for pattern in tree["secret"])
+    secret = matches(path, tree["secret"])
     owner = tree["owner"] if secret else 0
-    command = any(fnmatch(path, pattern) for pattern in tree["executable"])
+    command = matches(path, tree["executable"])
     return {
         "path": path,
         "content": content,
@@ -101,11 +106,22 @@ class ActionModule(ModuleAction):
             for folder, entry in tree["programs"].items()
             for path, text in _installed.program(entry).items()
         ]
-        digest = _tree.digest((item["path"], item["content"]) for item in items)
+        for variant in tree["variants"]:
+            # Their values first: one may be made from the very variable that it is to replace.
+            values = {name: self._value(other, variables) for name, other in variant["variables"].items()}
+            content = self._render(sources[variant["of"]], templates, {**variables, **values})
+            items.append(file_params(tree, variant["path"], content))
+        digest = _tree.digest(
+            (item["path"], item["content"]) for item in items if not matches(item["path"], tree["live"])
+        )
         if stamp is not None:
             content = self._render(stamp, templates, {**variables, "config_tree_digest": digest})
             items.append(file_params(tree, tree["stamp"], content))
         return items, digest
+
+    def _value(self, name: str, variables: dict[str, Any]) -> Any:  # noqa: ANN401 - whatever a variable holds
+        templar = self._templar.copy_with_new_env(available_variables=variables)
+        return templar.template(trust_as_template(f"{{{{ {name} }}}}"))
 
     def _render(self, source: Path, templates: Path, variables: dict[str, Any]) -> str:
         text = trust_as_template(self._loader.get_text_file_contents(str(source)))

@@ -89,8 +89,13 @@ def forget(root: Path) -> None:
     (root / FILE).unlink(missing_ok=True)
 
 
-def settle(root: Path) -> None:
-    """Forget what was noted where the run that holds the lock has come to a good end with the files: a rollback has not."""
+def installed(root: Path) -> bool:
+    """Whether the run that holds the lock has installed files: a rollback has not."""
     lock = _lock.read(root / _lock.FOLDER)
-    if lock and any(step["name"] == INSTALLING for step in lock.steps):
+    return bool(lock and any(step["name"] == INSTALLING for step in lock.steps))
+
+
+def settle(root: Path) -> None:
+    """Forget what was noted where the run that holds the lock has come to a good end with the files."""
+    if installed(root):
         forget(root)

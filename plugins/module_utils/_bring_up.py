@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.barehost.django.plugins.module_utils import (
+    _accounts_run,
     _compose,
+    _credentials,
     _edge,
     _guard,
     _release,
@@ -46,6 +48,8 @@ WISH: dict[str, Any] = {
     "images": {"type": "dict", "default": {}},
     "timeout": {"type": "int", "default": 180},
     "ahead": {"type": "dict", "options": LATER},
+    # What each server should let in; see _accounts_run.
+    "accounts": {"type": "dict"},
 }
 # As WISH, for a call that makes the image meanwhile: there what is new can be asked about its files at no cost.
 BESIDE: dict[str, Any] = {
@@ -150,6 +154,8 @@ class BringUp:
             (Path(directory) / _compose.BASE_FILE).exists() and module.get_bin_path("docker")
         )
         files = _up.compose_files(directory)
+        self.accounts = _accounts_run.Accounts(module, directory, wish["project"], wish.get("accounts"))
+        self.containers: list[_compose.Container] = []
         self.engine = _up.Engine(module.run_command, directory, files, wish["project"], wish["definitions"])
         self.guards = _guard.Guards(
             self.engine, wish.get("guards", ()), check=self.check, upgraded=wish.get("upgraded", False)
@@ -161,7 +167,10 @@ class BringUp:
         found = ArgumentSpecValidator(BESIDE).validate(dict(wish))
         if found.error_messages:
             raise ValueError("; ".join(found.error_messages))
-        task = cls(module, {**found.validated_parameters, "project_dir": module.params["project_dir"]})
+        try:
+            task = cls(module, {**found.validated_parameters, "project_dir": module.params["project_dir"]})
+        except _credentials.AccountsError as error:
+            raise ValueError(str(error)) from error
         # Nothing else of this run has been put in place by then, so all its files can go back.
         task.returns = True
         return task
@@ -185,6 +194,7 @@ class BringUp:
             self.guards.look(self.decision.steps, snapshot)
             self.decision = self.decision.without(self.guards.started)
             self.there = _way_back.There.of(snapshot.containers)
+            self.containers = list(snapshot.containers)
             wanted = [c for c in snapshot.containers if c.service in self.wish["services"]]
             self.settled = not self.decision.all_steps() and all(c.ready for c in wanted)
         return self.decision
@@ -222,8 +232,18 @@ class BringUp:
         if refusals:
             raise _up.UpError("; ".join(refusals))
 
+    def see_to_accounts(self) -> None:
+        """Have the servers that go on as they are let in whom they should: before anything that takes its time."""
+        idle = [step.service for step in self.decision.steps if step.action == "none"]
+        try:
+            self.accounts.prepare()
+            self.accounts.converge(self.containers, None if self.check else idle)
+        except (_credentials.AccountsError, OSError) as error:
+            raise _up.UpError(str(error)) from error
+
     def act(self) -> None:
         """Do what was decided, and wait until the services are healthy; nothing in a dry run, or where all is well."""
+        self.see_to_accounts()
         if self.check:
             return
         if self.settled:
@@ -234,8 +254,8 @@ class BringUp:
         self.guards.before_start()
         try:
             self.engine.carry_out(self.decision.steps)
-            _wait.for_services(self.engine, self.wish["services"], self.wish["timeout"], fresh=self.decision.active)
-        except _up.UpError as error:
+            self._wait()
+        except (_up.UpError, _credentials.AccountsError) as error:
             told = self.guards.explain(self.wish["services"], str(error))
             if not self.returns:
                 raise _up.UpError(told) from error
@@ -250,6 +270,13 @@ class BringUp:
                 reload_service(item, self.engine)
         self.engine.remove(self.decision.stray)
 
+    def _wait(self) -> None:
+        """Wait until the services are healthy, and have those that were started let in whom they should."""
+        containers = self.engine.containers() if self.accounts.servers else []
+        with self.accounts.meanwhile(containers):
+            _wait.for_services(self.engine, self.wish["services"], self.wish["timeout"], fresh=self.decision.active)
+        self.accounts.converge(containers, healthy=True)
+
     def result(self) -> dict[str, Any]:
         """Return what was done, as the modules return it."""
         steps = [*self.guards.steps, *self.decision.all_steps()]
@@ -257,11 +284,13 @@ class BringUp:
             "steps": [vars(step) for step in steps],
             "changed_services": sorted({step.service for step in steps}),
             **({"ahead": [vars(step) for step in self.ahead]} if self.wish["ahead"] else {}),
+            **({"accounts": self.accounts.texts} if self.accounts.servers else {}),
         }
 
     def text(self) -> str:
         """Return what is done, a line for each service."""
-        return "".join(
+        steps = [
             f"{step.service}: {step.action} ({step.reason})\n"
             for step in [*self.guards.steps, *self.decision.all_steps()]
-        )
+        ]
+        return "".join([*steps, *(f"{text}\n" for text in self.accounts.texts)])

@@ -8,6 +8,7 @@ Each function refuses what its format cannot hold (ValueError), and never shows 
 from __future__ import annotations
 
 MAX_IDENTIFIER = 64
+MAX_USER = 32
 # A line of an option file longer than 4096 bytes is cut without a word; the name of the option needs room as well.
 MAX_OPTION_BYTES = 3_800
 BASIC_PLANE = 0xFFFF
@@ -33,14 +34,23 @@ def literal(value: object) -> str:
 def identifier(name: str) -> str:
     """Return the name of a schema, table or column in backticks."""
     _check_identifier(name)
-    return "`" + name.replace("`", "``") + "`"
+    return backticked(name)
+
+
+def escaped_pattern(name: str) -> str:
+    """Return the name of a schema as the server keeps it of a grant, where a bare `_` or `%` would stand for others too."""
+    _check_identifier(name)
+    return "".join("\\" + char if char in "\\_%" else char for char in name)
+
+
+def backticked(text: str) -> str:
+    """Return what the server keeps of a grant, which may be a pattern, in backticks."""
+    return "`" + text.replace("`", "``") + "`"
 
 
 def grant_pattern(name: str) -> str:
-    """Return the name of a schema for `GRANT … ON`, where a bare `_` or `%` would stand for other schemas too."""
-    _check_identifier(name)
-    escaped = "".join("\\" + char if char in "\\_%" else char for char in name)
-    return "`" + escaped.replace("`", "``") + "`"
+    """Return the name of a schema for `GRANT … ON`."""
+    return backticked(escaped_pattern(name))
 
 
 def option(value: object) -> str:

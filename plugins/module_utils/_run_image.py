@@ -115,6 +115,7 @@ def find_beside(module: AnsibleModule, origin: _origin.Origin) -> tuple[_origin.
         for part in beside:
             part.result()
     else:
+        task.see_to_accounts()
         outcome = origin.find()
         task.validate_ahead()
         task.act()
@@ -181,6 +182,6 @@ def finish(module: AnsibleModule, outcome: _origin.Outcome, task: _bring_up.Brin
     changed = bool(outcome.action or stale)
     if task:
         result["beside"] = task.result()
-        changed = changed or bool(result["beside"]["steps"])
+        changed = changed or bool(result["beside"]["steps"] or result["beside"].get("accounts"))
         after += task.text()
     return {"changed": changed, "diff": {"before": "", "after": after}, **result}

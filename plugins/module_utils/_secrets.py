@@ -24,7 +24,7 @@ SHORTEST = 16
 LONGEST = 512
 FEWEST_CHARACTERS = 10
 NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
-KEYS = {"value", "length", "alphabet", "volume", "copies"}
+KEYS = {"value", "length", "alphabet", "volume", "copies", "fixed"}
 DIRECTORY_MODE = 0o700
 FILE_MODE = 0o600
 
@@ -169,30 +169,54 @@ class Step:
 def plan(
     folder: Path,
     specs: Mapping[str, Any],
-    refuse_change: Collection[str],
     has_volume: Callable[[str], bool] = lambda _volume: False,
+    *,
+    rotate: Collection[str] = (),
+    earlier: Mapping[str, str] | None = None,
 ) -> list[Step]:
     """Decide for every secret; SecretError before anything is written.
 
-    has_volume says whether the stack has a volume, and so data that was made with the secrets that name it.
+    has_volume says whether the stack has a volume, and so data that was made with the secrets that name it. rotate names the
+    secrets that get a new value although they have one; earlier has those of before a deploy that came to no end.
     """
+    _check_rotation(specs, rotate)
     steps = []
     for name, spec in specs.items():
         wish = Wish.read(name, spec)
-        protected = name in refuse_change
-        kept = read(folder / name, protected=protected)
+        kept = read(folder / name, protected=bool(wish.volume))
         if kept is None:
-            steps.append(_missing(folder, wish, has_volume) if protected else _created(wish))
-            continue
-        value = wish.value or kept.value
-        if value != kept.value and protected:
-            raise SecretError(
-                f"{name}: the given value is not the one that {folder / name} keeps and the data was made with. "
-                "Nothing was changed. Give the kept value, or none to keep it: a new one would need a rotation"
-            )
-        action: Action = "update" if value != kept.value or not kept.exact else "keep" if kept.settled else "attributes"
-        steps.append(Step(name, action, value, bool(wish.value)))
+            steps.append(_missing(folder, wish, has_volume) if wish.volume else _created(wish))
+        else:
+            steps.append(_present(folder, wish, kept, rotated=name in rotate, before=(earlier or {}).get(name)))
     return steps
+
+
+def _check_rotation(specs: Mapping[str, Any], rotate: Collection[str]) -> None:
+    """Refuse to rotate what is no secret, or what the inventory says."""
+    for name in rotate:
+        if name not in specs:
+            raise SecretError(
+                f"{name} is no secret of this stack, and cannot be rotated; there are {', '.join(sorted(specs))}"
+            )
+        if (specs[name] or {}).get("fixed"):
+            raise SecretError(f"{name} stands for the stack itself, and cannot be rotated")
+        if (specs[name] or {}).get("value"):
+            raise SecretError(f"{name} is given in the inventory: to rotate it, give another value there")
+
+
+def _present(folder: Path, wish: Wish, kept: Kept, *, rotated: bool, before: str | None) -> Step:
+    """Decide for a secret that has a value."""
+    # A deploy with another value was cut off: a server may take that one and the one of before, and it takes no third.
+    unfinished = before is not None and before != kept.value
+    value = wish.value or (wish.generate() if rotated and not unfinished else kept.value)
+    if unfinished and wish.volume and value not in (kept.value, before):
+        raise SecretError(
+            f"{wish.name}: a deploy that replaced it was cut off, and the given value is neither the one that this began with, "
+            f"in {folder / wish.name}, nor the one of before. Nothing was changed: a server takes two passwords at once. Give "
+            "one of those, or none, until a deploy has come to its end, and then another one"
+        )
+    action: Action = "update" if value != kept.value or not kept.exact else "keep" if kept.settled else "attributes"
+    return Step(wish.name, action, value, bool(wish.value))
 
 
 def _created(wish: Wish) -> Step:

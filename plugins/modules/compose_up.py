@@ -124,7 +124,7 @@ ahead:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.barehost.django.plugins.module_utils import _asleep, _bring_up, _lock, _up
+from ansible_collections.barehost.django.plugins.module_utils import _asleep, _bring_up, _credentials, _lock, _up
 
 SWITCHED: dict[str, Any] = {
     "service": {"type": "str", "required": True},
@@ -146,14 +146,16 @@ def main() -> None:
     params = module.params
     _lock.step_until_exit(module, params["project_dir"], f"start {', '.join(params['services'])}")
     _asleep.listen(module)
-    task = _bring_up.BringUp(module, params)
     try:
+        task = _bring_up.BringUp(module, params)
         task.decide()
         task.act()
-    except _up.UpError as error:
+    except (_up.UpError, _credentials.AccountsError) as error:
         module.fail_json(msg=str(error))
     result = task.result()
-    module.exit_json(changed=bool(result["steps"]), diff={"before": "", "after": task.text()}, **result)
+    module.exit_json(
+        changed=bool(result["steps"] or result.get("accounts")), diff={"before": "", "after": task.text()}, **result
+    )
 
 
 if __name__ == "__main__":

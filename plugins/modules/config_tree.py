@@ -101,6 +101,29 @@ options:
             all that it imports from there, as the path of a program.
         type: dict
         default: {}
+      live:
+        description: Patterns of the files (below O(dest)) that take effect without a restart, and are not part of the digest.
+        type: list
+        elements: str
+        default: []
+      variants:
+        description: Files that are rendered from the template of another one, with other values of some variables.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          path:
+            description: Path of the file below O(dest).
+            type: str
+            required: true
+          of:
+            description: Path of the file whose template is taken.
+            type: str
+            required: true
+          variables:
+            description: Name of a variable to the name of the one whose value it has there. So no value stands among the parameters.
+            type: dict
+            required: true
   project:
     description: Name of the Compose project whose containers are asked in check mode; empty where there is none.
     type: str
@@ -218,6 +241,11 @@ FILE_SPEC: dict[str, Any] = {
     "mode": {"type": "str", "default": "0644"},
     "secret": {"type": "bool", "default": False, "no_log": False},
 }
+VARIANT_SPEC: dict[str, Any] = {
+    "path": {"type": "str", "required": True},
+    "of": {"type": "str", "required": True},
+    "variables": {"type": "dict", "required": True},
+}
 TREE_SPEC: dict[str, Any] = {
     "name": {"type": "str", "required": True},
     "role": {"type": "str", "required": True},
@@ -230,6 +258,8 @@ TREE_SPEC: dict[str, Any] = {
     "stamp": {"type": "str", "default": ""},
     "executable": {"type": "list", "elements": "str", "default": []},
     "programs": {"type": "dict", "default": {}},
+    "live": {"type": "list", "elements": "str", "default": []},
+    "variants": {"type": "list", "elements": "dict", "options": VARIANT_SPEC, "default": []},
 }
 DEST_MODE = 0o750
 

@@ -171,6 +171,11 @@ in_the_way:
   description: That the lock could not be had because of another run, which may end.
   type: bool
   returned: failure
+finished:
+  description: What was taken away that only a deploy on its way needs, as the old one of two passwords.
+  type: list
+  elements: str
+  returned: when O(state=free)
 lost:
   description: What became of the lock where this run had lost it before it gave it back.
   type: str
@@ -186,9 +191,9 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.barehost.django.plugins.module_utils import (
     _audit,
-    _before,
     _layout,
     _lock,
+    _lock_end,
     _lock_state,
     _look,
     _release,
@@ -295,7 +300,7 @@ def give_back(module: AnsibleModule, token: str) -> None:
 
 def serving(module: AnsibleModule) -> str:
     """Return the release that serves."""
-    return str((_release.current_record(module.params["project_dir"]) or {}).get("id", ""))
+    return _lock_end.serving_id(module.params["project_dir"])
 
 
 def note_refusal(module: AnsibleModule) -> dict[str, Any]:
@@ -313,39 +318,14 @@ def write_refusal(module: AnsibleModule, message: str, seconds: float) -> None:
     audit(module, lock, {"result": "failed", "from": serving(module), "message": message})
 
 
-def settings(module: AnsibleModule) -> list[str]:
-    """Keep the files with which a deploy came to a good end, or put back those of the release that serves; name the latter."""
-    root, good = module.params["project_dir"], module.params["result"]["result"] == "ok"
-    if module.check_mode or not serving(module):
-        return []
-    try:
-        # A step that lost its connection may still be at work: it must not find other files than it began with.
-        with _lock.hold(root, module.params["token"], "settings"):
-            if good:
-                _release.prove(root, module.params["result"]["to"])
-                _before.settle(Path(root))
-                return []
-            before = file_texts(root)
-            _release.restore_files(root)
-            return sorted(name for name, text in file_texts(root).items() if text != before[name])
-    # Also a file that is no text any more, or a damaged record: the lock has to be given back all the same.
-    except (_lock_state.LockError, OSError, ValueError, TypeError, AttributeError) as error:
-        module.warn(f"the settings of the serving release were not {'kept' if good else 'put back'}: {error}")
-        return []
-
-
-def file_texts(root: str) -> dict[str, str]:
-    """Return the files that the serving release reads."""
-    return {name: _release.read_text(Path(root) / name) or "" for name in _release.SERVING_FILES}
-
-
 def free(module: AnsibleModule) -> dict[str, Any]:
     """Give the lock back and write the line of the deploy."""
     params = module.params
     token = params["token"]
     if not token:
-        return {"changed": False, "holder": {}, "lost": "", "restored": []}
-    restored = settings(module)
+        return {"changed": False, "holder": {}, "lost": "", "restored": [], "finished": []}
+    restored = _lock_end.settings(module)
+    finished = _lock_end.finish(module)
     lost = ""
     try:
         failed = params["result"]["result"] == "failed"
@@ -359,7 +339,14 @@ def free(module: AnsibleModule) -> dict[str, Any]:
     if not module.check_mode and (lost or Path(params["project_dir"]).is_dir()):
         message = " ".join(part for part in (params["result"]["message"], lost) if part)
         audit(module, lock, {**params["result"], "message": message})
-    return {"changed": bool(restored), "holder": {} if lost else shown(lock), "lost": lost, "restored": restored}
+    return {
+        # What was finished is a part of what the call that brought the accounts up has reported.
+        "changed": bool(restored),
+        "holder": {} if lost else shown(lock),
+        "lost": lost,
+        "restored": restored,
+        "finished": finished,
+    }
 
 
 def break_open(module: AnsibleModule) -> dict[str, Any]:

@@ -35,17 +35,19 @@ options:
     description:
       - Name to a mapping with C(value) (text; generated where it is empty), C(length) (of a generated value, 16 to
         512, 50 by default) and C(alphabet) (its characters, C([A-Za-z0-9]) by default).
-      - For those in O(refuse_change) also C(volume), the volume of the stack whose data was made with the secret, and
-        C(copies), a list of files below the stack's directory that hold the value, each with C(file), C(form) (C(text),
-        the whole file; C(option), MySQL's; C(dotenv)) and, for the last two, C(key).
+      - C(fixed) says that the secret is never given a new value by O(rotate).
+      - C(volume) is the volume of the stack whose data was made with the secret, and C(copies) a list of files below the
+        stack's directory that hold the value, each with C(file), C(form) (C(text), the whole file; C(option), MySQL's;
+        C(dotenv)) and, for the last two, C(key). Where the file of such a secret is missing or empty, its value is read
+        back from a copy, with a warning. Where no copy is left, no value is given and the volume is there, the module
+        fails before anything is written.
+      - The value of before is noted below C(lock) of the stack's directory until the deploy has come to its good end, and one
+        that fails goes back to it. Where a deploy was cut off that had given a secret with a C(volume) another value, a third
+        one is refused, since the server takes two.
     type: dict
     required: true
-  refuse_change:
-    description:
-      - Names whose kept value may not be replaced by another given one, because data was made with it (the password of
-        a database that exists).
-      - Where the file of one is missing or empty, its value is read back from its C(copies), with a warning. Where no
-        copy is left, no value is given and its C(volume) is there, the module fails before anything is written.
+  rotate:
+    description: Names of generated secrets that get a new value once, in this call; left alone where that was cut off before.
     type: list
     elements: str
     default: []
@@ -67,7 +69,7 @@ EXAMPLES = r"""
         value: "{{ vault_mysql_password | default('') }}"
         volume: mysql
         copies: [{file: mysql/secrets/client.cnf, form: option, key: password}]
-    refuse_change: [mysql_password]
+    rotate: "{{ stack_rotate_secrets }}"
     project: shop
   no_log: true
   register: shop_secrets
@@ -84,7 +86,7 @@ created:
   elements: str
   returned: success
 updated:
-  description: Names of the secrets whose file was replaced, for another given value or a line break at its end.
+  description: Names of the secrets whose file was replaced, for another value or a line break at its end.
   type: list
   elements: str
   returned: success
@@ -104,13 +106,13 @@ from pathlib import Path
 from typing import Any, Callable
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.barehost.django.plugins.module_utils import _compose, _files, _lock, _secrets
+from ansible_collections.barehost.django.plugins.module_utils import _before, _compose, _files, _lock, _secrets
 
 ARGUMENTS: dict[str, Any] = {
     **_lock.ARGUMENTS,
     "dir": {"type": "path", "required": True},
     "secrets": {"type": "dict", "required": True, "no_log": True},
-    "refuse_change": {"type": "list", "elements": "str", "default": [], "no_log": False},
+    "rotate": {"type": "list", "elements": "str", "default": [], "no_log": False},
     "project": {"type": "str", "default": ""},
 }
 WORDS = {"create": "made", "restore": "read back from a copy", "update": "replaced", "attributes": "closed"}
@@ -149,6 +151,13 @@ def invocation(params: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def earlier_values(folder: Path) -> dict[str, str]:
+    """Return the secrets of before a deploy that came to no end."""
+    noted = _before.load(folder.parent)
+    found = {path.rpartition("/")[2]: state for path, state in noted.items() if path.startswith(f"{folder.name}/")}
+    return {name: str(state["content"]).removesuffix("\n") for name, state in found.items() if state}
+
+
 def volume_test(module: AnsibleModule) -> Callable[[str], bool]:
     """Return what says whether the stack has a volume.
 
@@ -176,13 +185,17 @@ def main() -> None:
     folder = Path(module.params["dir"])
     _lock.step_until_exit(module, str(folder.parent), "secrets")
     try:
-        steps = _secrets.plan(folder, specs, module.params["refuse_change"], volume_test(module))
+        steps = _secrets.plan(
+            folder, specs, volume_test(module), rotate=module.params["rotate"], earlier=earlier_values(folder)
+        )
         settled = _secrets.folder_is_settled(folder)
     except (_secrets.SecretError, OSError) as error:
         module.fail_json(msg=str(error), invocation=called)
     changed = not settled or any(step.action != "keep" for step in steps)
     if changed and not module.check_mode:
         try:
+            # A deploy that fails goes back to them, as to its files.
+            _before.note(folder.parent, [f"{folder.name}/{name}" for name in names(steps, "update")])
             _secrets.settle_folder(folder)
             for step in steps:
                 _secrets.carry_out(folder, step)

@@ -69,7 +69,9 @@ def test_files_are_readable_for_nobody_else(root: Any, path: str, mode: int, use
     assert (root.file(path).mode, root.file(path).user) == (mode, user)
 
 
-@pytest.mark.parametrize("path", ["mysql/secrets/root_password", "mysql/init/10-application.sql", "redis/redis.conf"])
+@pytest.mark.parametrize(
+    "path", ["mysql/secrets/root_password", "mysql/secrets/backup.cnf", "redis/redis.conf", "redis_users/default.conf"]
+)
 def test_secret_files_belong_to_the_user_that_reads_them(root: Any, path: str) -> None:
     file = root.file(f"{STACK_DIR}/{path}")
     assert (file.mode, file.uid) == (0o400, 999)
@@ -90,7 +92,10 @@ def test_mysql_has_the_charset_and_the_accounts_that_were_asked_for(root: Any) -
     assert mysql(root, "SELECT @@collation_server").strip() == "utf8mb4_unicode_ci"
     assert mysql(root, "SELECT CURRENT_USER()").strip() == "app@%"
     grants = mysql(root, "SHOW GRANTS")
-    assert "ALL PRIVILEGES ON `app`.*" in grants
+    assert (
+        "GRANT SELECT, INSERT, UPDATE, DELETE, CREATE TEMPORARY TABLES, LOCK TABLES, EXECUTE, SHOW VIEW ON `app`.*"
+        in grants
+    )
     assert "ON *.* TO" not in grants.replace("GRANT USAGE ON *.* TO", "")
 
 

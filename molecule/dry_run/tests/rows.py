@@ -74,6 +74,8 @@ HEALTHY = f"until docker inspect --format '{{{{.State.Health.Status}}}}' $({CONT
 ASLEEP = "systemctl stop docker.socket docker.service"
 NO_COMPOSE = "dpkg --purge docker-compose"
 SERVICE = {"tier": "data", "image": "redis:8-alpine", "networks": ["backend"], "command": ["redis-server"]}
+# As root inside of the database's container.
+SQL = f'docker exec --env MYSQL_PWD="$(cat {STACK}/secrets/mysql_root_password)" app-mysql-1 mysql -uroot -e "{{}}"'
 SUPERUSER = {
     "django_superuser_username": "truth",
     "django_superuser_email": "truth@example.com",
@@ -222,7 +224,22 @@ ROWS = (
         ("django_superuser",),
         variables={"django_superuser_password": "not-for-production-2"},
     ),
-    Row("changed password of the database", (), variables={"mysql_password": "anotherPassword1"}, refused=True),
+    Row("changed password of the database", ("mysql_accounts",), variables={"mysql_password": "anotherPassword1"}),
+    Row("changed password of root", ("mysql_accounts",), variables={"mysql_root_password": "anotherPassword2"}),
+    Row("changed password of Redis", ("redis",), variables={"redis_password": "anotherPassword3"}),
+    Row(
+        "password made anew", ("stack_secrets",), options=("-e", '{"stack_rotate_secrets": ["mysql_backup_password"]}')
+    ),
+    Row(
+        "stopped database, changed password",
+        ("mysql_accounts",),
+        host=of("mysql", "stop"),
+        variables={"mysql_password": "anotherPassword4"},
+    ),
+    Row("open account of the database", ("mysql_accounts",), host=SQL.format("CREATE USER root@'%'")),
+    Row("privilege too many", ("mysql_accounts",), host=SQL.format("GRANT DROP ON app.* TO app@'%'")),
+    Row("one account for all", ("mysql_accounts",), variables={"mysql_migration_user": "app"}),
+    Row("collation of the database", ("mysql_accounts",), variables={"mysql_collation": "utf8mb4_bin"}),
     # The engine.
     Row("logs of the engine", ("docker_engine",), "site", variables={"docker_engine_log_max_files": 6}),
     Row("edited daemon.json", ("docker_engine",), "site", host="echo '{}' > /etc/docker/daemon.json"),

@@ -24,7 +24,7 @@ ROLES = {"web": "django", "worker": "celery", "beat": "celery"}
 # What the parts of release_apply are elsewhere.
 PARTS = {"image": "release_image", "prepare": "django_prepare", "switch": "release_switch"}
 BARE, SAME_AGAIN = "bare host", "nothing changed"
-SECRETS = ("not-for-production", "anotherPassword1")
+SECRETS = ("not-for-production", "anotherPassword")
 # And those that were generated on the host, a line each.
 KEPT = f"for file in {STACK}/secrets/*; do test -f $file && cat $file && echo; done; true"
 
@@ -68,6 +68,7 @@ def details(result: dict[str, Any]) -> list[str]:
     found += [str(step["migration"]) for step in result.get("plan", [])]
     # Not its key `action`: there Ansible's report puts the name of the module.
     found += [name for name in ("built", "created") if result.get(name) is True]
+    found += beside.get("accounts", [])
     found += [f"static {result['static']['changed']}"] if result.get("static") else []
     return found
 
@@ -91,6 +92,7 @@ def covered(run: PlaybookRun) -> frozenset[str]:
             continue
         found |= {module, *(["release_apply"] if module in PARTS.values() else [])}
         steps = [*result.get("steps", []), *(result.get("beside") or {}).get("steps", []), *result.get("changes", [])]
+        found |= {"mysql_accounts"} if (result.get("beside") or {}).get("accounts") else set()
         services = {str(step["service"]) for step in steps if isinstance(step, dict)}
         found |= {ROLES.get(service, service) for service in services}
     return frozenset(found)

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from ansible_collections.barehost.django.plugins.module_utils import (
     _accounts_run,
     _compose,
     _credentials,
+    _data_lock,
     _edge,
     _guard,
     _release,
@@ -24,7 +26,7 @@ from ansible_collections.barehost.django.plugins.module_utils import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from ansible.module_utils.basic import AnsibleModule
 
@@ -249,6 +251,25 @@ class BringUp:
         if self.settled:
             self.guards.mark(self.wish["services"])
             return
+        with self._alone():
+            self._carry_out()
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Wait for a backup where a server is ended that it reads from."""
+        anew = {step.service for step in self.decision.steps if step.action == "recreate"}
+        ended = {c.service for c in self.containers if c.service in anew and c.labels.get(_up.TIER_LABEL) == "data"}
+        if not ended:
+            yield
+            return
+        try:
+            with _data_lock.held(Path(self.engine.project_dir), f"a new container of {', '.join(sorted(ended))}"):
+                yield
+        except _data_lock.BusyError as error:
+            raise _up.UpError(f"{', '.join(sorted(ended))} was left as it is: {error}") from error
+
+    def _carry_out(self) -> None:
+        """Do what was decided."""
         # A MySQL that first starts with an option that it does not know leaves a data directory that none can use any more.
         self._validate_services([step.service for step in self.decision.steps if step.action == "create"])
         self.guards.before_start()

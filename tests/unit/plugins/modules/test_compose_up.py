@@ -8,6 +8,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from ansible_collections.barehost.django.plugins.module_utils import _data_lock
 from ansible_collections.barehost.django.plugins.modules import compose_up
 from support.modules import Engine, run
 
@@ -113,3 +114,15 @@ def test_what_the_switch_does_not_do_is_left(tmp_path: Path, service: str) -> No
     wish = {**args(tmp_path), "services": ["nginx"], "switched": {"service": service, "routed": True}}
     result = run(compose_up.main, wish, engine_of(container("redis"), edge), check=True)
     assert [step["action"] for step in result["steps"]] == ["recreate" if service == "nginx" else "start"]
+
+
+def test_no_server_ends_beside_a_backup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    patient = _data_lock.held
+    monkeypatch.setattr(_data_lock, "held", lambda root, who: patient(root, who, 0))
+    old = container("redis", "0")
+    old["Config"]["Labels"]["barehost.django.tier"] = "data"
+    engine = engine_of(old, container("nginx"))
+    with patient(tmp_path, "backup"):
+        result = run(compose_up.main, args(tmp_path), engine)
+    assert result["msg"].startswith("redis was left as it is: backup (process ")
+    assert not [call.argv for call in engine.calls if {"up", "rm", "stop"} & set(call.argv)]

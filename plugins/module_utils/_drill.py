@@ -50,7 +50,7 @@ class Wish:
     """The section `drill` of settings.json."""
 
     user: str  # the app's account, as in its settings
-    password_file: str = "secrets/mysql_password"  # below the stack's directory
+    secret: str  # the file below `secrets/` with its password
     host: str = "mysql"  # the name that the app has for its database
     service: str = "web"  # whose image asks
     settings_module: str = ""
@@ -189,7 +189,9 @@ def setup_sql(manifest: Manifest, user: str, password: str) -> str:
     """Return the SQL that makes the schema and lets the app in."""
     charset, collation = manifest.mysql["charset"], manifest.mysql["collation"]
     if not NAME.fullmatch(charset) or not NAME.fullmatch(collation):
-        raise DrillError(f"the manifest has the character set {charset!r} and the collation {collation!r}, which are none")
+        raise DrillError(
+            f"the manifest has the character set {charset!r} and the collation {collation!r}, which are none"
+        )
     database, account = manifest.mysql["database"], f"{_mysql_text.literal(user)}@'%'"
     return (
         "ALTER INSTANCE DISABLE INNODB REDO_LOG;\n"
@@ -247,7 +249,9 @@ def migration_differences(manifest: Manifest, applied: Iterable[Sequence[str]]) 
     """Say which migrations have not come back as the manifest has them."""
     there, wanted = ({f"{app}.{name}" for app, name in group} for group in (applied, manifest.migrations))
     found = [f"migration {name} is not applied and the manifest says it is" for name in sorted(wanted - there)]
-    return found + [f"migration {name} is applied and the manifest says nothing of it" for name in sorted(there - wanted)]
+    return found + [
+        f"migration {name} is applied and the manifest says nothing of it" for name in sorted(there - wanted)
+    ]
 
 
 def summary(problems: Sequence[str]) -> str:

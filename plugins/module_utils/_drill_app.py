@@ -101,10 +101,11 @@ def judge(answer: _oneshot.Answer, manifest: Manifest, *, same_release: bool, se
     if missing and same_release:
         raise _drill.DrillError(f"the release of the backup misses migrations in it: {_drill.summary(missing)}")
     if missing:
-        return "not asked", [
+        warning = (
             f"the app was not asked for rows: the image of release {manifest.release.get('id')} is not here any more, and the "
             f"release that serves wants {len(missing)} later migrations, {missing[0]} first"
-        ]
+        )
+        return "nothing", [warning]
     counted = answer.first("counted") or {}
     expected = manifest.tables.get(str(counted.get("table")))
     if counted and counted.get("rows") != expected:

@@ -183,13 +183,9 @@ def verify(settings: Settings, folder: Path, manifest: Manifest) -> None:
             f"{folder / _manifest.FILE} is not the one that was written: its SHA-256 is {digest[:12]}… and the audit log has "
             f"{noted[:12]}…: somebody has changed it"
         )
-    for name, entry in manifest.files.items():
-        written = _pipes.digest_of(folder / name)
-        if (written.bytes, written.sha256) != (entry["bytes"], entry["sha256"]):
-            raise _drill.DrillError(
-                f"{folder / name} is damaged: {written.bytes} bytes with SHA-256 {written.sha256[:12]}…, and the manifest says "
-                f"{entry['bytes']} and {entry['sha256'][:12]}…"
-            )
+    problem = _manifest.damage(folder, manifest)
+    if problem:
+        raise _manifest.ManifestError(problem)
 
 
 def audited(settings: Settings, backup: str) -> str:
@@ -240,7 +236,7 @@ def carry_out(settings: Settings, wish: _drill.Wish, plan: Plan, report: Report,
         seconds=wish.timeout_seconds,
     )
     left = _drill_server.Clock(deadline, wish.timeout_seconds)
-    password = (settings.root / wish.password_file).read_text(encoding="utf-8").strip("\r\n")
+    password = (settings.root / "secrets" / wish.secret).read_text(encoding="utf-8").strip("\r\n")
     with _drill_server.running(server, left) as running:
         with report.stage("start"):
             running.wait()

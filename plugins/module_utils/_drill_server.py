@@ -82,7 +82,9 @@ class Clock:
 
     def late(self) -> _drill.DrillError:
         """Return the error of a drill that takes too long."""
-        return _drill.DrillError(f"it took longer than {self.whole} seconds and was stopped (backup_drill_timeout_seconds)")
+        return _drill.DrillError(
+            f"it took longer than {self.whole} seconds and was stopped (backup_drill_timeout_seconds)"
+        )
 
     def run(self, argv: Sequence[str], given: str = "") -> Done:
         """Run a command within the time that is left."""

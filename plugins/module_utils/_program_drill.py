@@ -35,33 +35,38 @@ def managed(connection: Any) -> list[Any]:  # noqa: ANN401 - models of Django's
     ]
 
 
+def ask(model: Any, alias: str, reporter: Reporter, question: Any) -> Any:  # noqa: ANN401 - a model, whatever it answers
+    """Ask a model; None where that failed, which is then reported."""
+    try:
+        # Not its own manager, which may hide rows or ask another database.
+        return question(model._base_manager.using(alias))  # noqa: SLF001
+    except Exception as error:  # noqa: BLE001 - fields of an app convert what they read as they like
+        reporter.fail("query", error, model=model._meta.label)  # noqa: SLF001
+        return None
+
+
 def read_rows(models: list[Any], alias: str, reporter: Reporter) -> bool:
-    """Read the first row of each model, all its fields; False where that failed, which is then reported."""
+    """Read the first row of each model, all its fields; False where that failed."""
     found = 0
     for model in models:
-        try:
-            # Not its own manager, which may hide rows or ask another database.
-            found += model._base_manager.using(alias).order_by("pk").first() is not None  # noqa: SLF001
-        except Exception as error:  # noqa: BLE001 - fields of an app convert what they read as they like
-            reporter.fail("query", error, model=model._meta.label)  # noqa: SLF001
+        rows = ask(model, alias, reporter, lambda query: list(query.order_by("pk")[:1]))
+        if rows is None:
             return False
+        found += len(rows)
     reporter.emit("read", models=len(models), rows=found)
     return True
 
 
 def count_rows(models: list[Any], rows: dict[str, int], most: int, alias: str, reporter: Reporter) -> bool:
-    """Let the app count the largest table that does not take long; False where that failed, which is then reported."""
+    """Let the app count the largest table that does not take long; False where that failed."""
     counted = {model._meta.db_table: model for model in models if rows.get(model._meta.db_table, most + 1) <= most}  # noqa: SLF001
     if not counted:
         return True
     table = max(counted, key=lambda name: (rows[name], name))
-    try:
-        number = counted[table]._base_manager.using(alias).count()  # noqa: SLF001
-    except Exception as error:  # noqa: BLE001 - as above
-        reporter.fail("query", error, model=counted[table]._meta.label)  # noqa: SLF001
-        return False
-    reporter.emit("counted", table=table, rows=number)
-    return True
+    number = ask(counted[table], alias, reporter, lambda query: query.count())
+    if number is not None:
+        reporter.emit("counted", table=table, rows=number)
+    return number is not None
 
 
 def main(parameters: dict[str, Any]) -> None:
@@ -84,9 +89,9 @@ def main(parameters: dict[str, Any]) -> None:
     # Code that knows more columns than the tables have can read none of them.
     if not missing:
         models = managed(connection)
-        if not read_rows(models, alias, reporter):
-            leave(1)
-        if not count_rows(models, parameters["rows"], parameters["most"], alias, reporter):
+        if not read_rows(models, alias, reporter) or not count_rows(
+            models, parameters["rows"], parameters["most"], alias, reporter
+        ):
             leave(1)
     reporter.emit("done")
     leave(0)

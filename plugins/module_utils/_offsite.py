@@ -96,10 +96,8 @@ class Restic:
             )
         except subprocess.TimeoutExpired as error:
             said = (error.stderr or b"").decode("utf-8", "replace")
-            known = f" ({_restic.last_words(said)})" if said.strip() else ""
-            raise _restic.OffsiteError(
-                f"{self.wish.repository} did not answer `restic {args[0]}` within {seconds} seconds{known}"
-            ) from None
+            late = f"{self.wish.repository} did not answer `restic {args[0]}` within {seconds} seconds"
+            raise _restic.OffsiteError(_restic.explain(self.wish, late, 0, said) if said.strip() else late) from None
         return done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
 
     def demand(self, what: str, *args: str, seconds: int = QUICK_SECONDS, cwd: Path | None = None) -> str:
@@ -128,7 +126,7 @@ class Restic:
         if code == 0:
             return _restic.parse_repository_id(out)
         said = self.diagnosed(err + out)
-        if _restic.is_missing(code, said):
+        if _restic.is_missing(said):
             return ""
         raise _restic.OffsiteError(_restic.explain(self.wish, "the repository cannot be opened", code, said))
 

@@ -19,7 +19,7 @@ TAG = "barehost"
 STACK_ID, STACK, BACKUP = "stack-id=", "stack=", "backup="
 PASSWORD, KEY, KNOWN_HOSTS, CREDENTIALS = "password", "key", "known_hosts", "credentials"
 CONNECT_SECONDS = 20
-NO_REPOSITORY, LOCKED, WRONG_PASSWORD = 10, 11, 12
+LOCKED, WRONG_PASSWORD = 11, 12
 WORD = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 SFTP = re.compile(
     rf"sftp:(?://)?(?P<user>{WORD})@(?P<host>{WORD}|\[[0-9a-fA-F:]+\])(?::(?P<port>\d+))?(?P<path>[:/][^\s'\"\\]+)"
@@ -278,14 +278,16 @@ CAUSES: tuple[tuple[str, str], ...] = (
     ),
     (r"Could not resolve hostname|no such host", "the name of {host} cannot be resolved"),
     (
-        r"Connection refused|[Cc]onnection timed out|No route to host|Network is unreachable|i/o timeout|Operation timed out",
+        r"Connection refused|connection timed out|No route to host|Network is unreachable|i/o timeout|Operation timed out",
         "{host} cannot be reached",
     ),
     (r"wrong password or no key found", "backup_offsite_password is not the password of {repository}"),
-    (r"[Nn]o space left|ENOSPC|disk quota|Disk quota|QuotaExceeded", "there is no space left in {repository}"),
+    (r"no space left|ENOSPC|disk quota|QuotaExceeded", "there is no space left in {repository}"),
+    # Restic 0.14 does not ask how much there is.
+    (r"SSH_FX_FAILURE", "the server says no more than that it failed, as it does where no space is left in {repository}"),
     (r"already locked|unable to create lock", "{repository} is in use by another restic"),
     (
-        r"InvalidAccessKeyId|SignatureDoesNotMatch|[Aa]ccess [Dd]enied|AccessDenied|Access Key Id you provided",
+        r"InvalidAccessKeyId|SignatureDoesNotMatch|access denied|AccessDenied|Access Key Id you provided",
         "{host} refuses the keys in backup_offsite_access_key_id and backup_offsite_secret_access_key",
     ),
     (r"NoSuchBucket|bucket does not exist", "the bucket of {repository} does not exist"),
@@ -295,19 +297,18 @@ CAUSES: tuple[tuple[str, str], ...] = (
         "{repository} is damaged: look at it with `restic check`, and keep the backups that are here",
     ),
 )
-NONE_THERE = re.compile(
-    r"Is there a repository at the following location|repository does not exist|unable to open config file"
-)
+# Only where the place itself was reached and says that the file is not there.
+NONE_THERE = re.compile(r"(?:file|key) does not exist|no such file", re.IGNORECASE)
 
 
-def is_missing(code: int, said: str) -> bool:
-    """Whether there is no repository at that place: not one that cannot be reached or opened."""
-    return code == NO_REPOSITORY or (bool(NONE_THERE.search(said)) and not cause(said))
+def is_missing(said: str) -> bool:
+    """Whether there is no repository at that place: not one that cannot be reached or opened, whatever restic calls it."""
+    return NONE_THERE.search(said) is not None and not cause(said)
 
 
 def cause(said: str) -> str:
     """Return the sentence for what was said; empty for what is unknown."""
-    return next((sentence for pattern, sentence in CAUSES if re.search(pattern, said)), "")
+    return next((sentence for pattern, sentence in CAUSES if re.search(pattern, said, re.IGNORECASE)), "")
 
 
 def explain(wish: Wish, what: str, code: int, said: str) -> str:
@@ -319,7 +320,8 @@ def explain(wish: Wish, what: str, code: int, said: str) -> str:
         known = cause({LOCKED: "already locked", WRONG_PASSWORD: "wrong password or no key found"}[code])
     if known:
         return f"{what}: {known.format(host=host, repository=wish.repository)}"
-    return f"{what}: restic ended with {code}: {last_words(said)}"
+    ended = f"restic ended with {code}: " if code else ""
+    return f"{what}: {ended}{last_words(said)}"
 
 
 def last_words(said: str) -> str:

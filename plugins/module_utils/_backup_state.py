@@ -106,4 +106,10 @@ def problems(settings: Settings, at: datetime) -> list[str]:
     found = []
     if settings.scheduled or (state.get("backup") or {}).get("failure"):
         found.append(trouble(state, "backup", settings.max_age_hours, at, since))
+    if settings.offsite:
+        # What cannot be sent in one night is sent in the next one.
+        found.append(trouble(state, "offsite", settings.max_age_hours, at, since))
+    drill = settings.drill
+    if drill.get("scheduled") or (state.get("drill") or {}).get("failure"):
+        found.append(trouble(state, "drill", 24 * int(drill.get("max_age_days") or 35), at, since))
     return [text for text in found if text]

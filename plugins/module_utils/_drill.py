@@ -59,6 +59,7 @@ class Wish:
     memory_mb: int = 1024
     cpus: float = 1.0
     timeout_seconds: int = 14400
+    scheduled: bool = False  # whether a timer drills; `status` asks for it then
     max_age_days: int = 35
 
     @classmethod
@@ -83,7 +84,7 @@ class Wish:
         least = {"memory_mb": LEAST_MEMORY_MB, "timeout_seconds": 60, "max_age_days": 1}
         for name, lowest in least.items():
             value = getattr(self, name)
-            if type(value) is not int or value < lowest:
+            if not isinstance(value, int) or isinstance(value, bool) or value < lowest:
                 return f"{name} is {value!r}, and has to be a whole number from {lowest} on"
         if not isinstance(self.cpus, (int, float)) or self.cpus < LEAST_CPUS:
             return f"cpus is {self.cpus!r}, and has to be a number from {LEAST_CPUS} on"

@@ -15,9 +15,10 @@ import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ansible_collections.barehost.django.plugins.module_utils import (
+    _audit,
     _backup_files,
     _backup_source,
     _backup_state,
@@ -142,6 +143,19 @@ def drill(settings: Settings, backup: str, clock: _work.Clock) -> Report:
     return report
 
 
+def foresee(settings: Settings, backup: str) -> str:
+    """Say what a drill would do, and refuse what it would refuse before it starts anything."""
+    wish = _drill.Wish.read(settings.drill)
+    folder, manifest = choose(settings, backup)
+    with _retention.reading(folder):
+        verify(settings, folder, manifest)
+        look(settings, folder, manifest)
+    return (
+        f"would load backup {manifest.id} ({manifest.rows} rows in {len(manifest.tables)} tables) into a throw-away server of "
+        f"{manifest.mysql['image']} with {wish.memory_mb} MiB, count its rows, and let the app read it"
+    )
+
+
 def wait_for_deploy(settings: Settings) -> list[str]:
     """Let a deploy that is at work build and switch first; say so where it takes too long to wait for."""
     begun = time.monotonic()
@@ -175,7 +189,7 @@ def verify(settings: Settings, folder: Path, manifest: Manifest) -> None:
     digest = _pipes.digest_of(folder / _manifest.FILE).sha256
     if not noted:
         raise _drill.DrillError(
-            f"the audit log {settings.audit_log} has no line of backup {manifest.id}: nobody can say whether its manifest is the "
+            f"the audit log {log_of(settings)} has no line of backup {manifest.id}: nobody can say whether its manifest is the "
             "one that was written"
         )
     if noted != digest:
@@ -188,10 +202,15 @@ def verify(settings: Settings, folder: Path, manifest: Manifest) -> None:
         raise _manifest.ManifestError(problem)
 
 
+def log_of(settings: Settings) -> str:
+    """Return the path of the audit log."""
+    return settings.audit_log or _audit.default_path(settings.dir)
+
+
 def audited(settings: Settings, backup: str) -> str:
     """Return the digest that was noted when a backup was made; empty where none was."""
     try:
-        with Path(settings.audit_log).open(encoding="utf-8", errors="replace") as lines:
+        with Path(log_of(settings)).open(encoding="utf-8", errors="replace") as lines:
             return _drill.audited_digest(lines, backup)
     except FileNotFoundError:
         return ""
@@ -282,8 +301,3 @@ def ask_app(
     answer = _oneshot.parse_answer(mark, done.code, done.out, done.err)
     report.app, said = _drill_app.judge(answer, manifest, same_release=same, seconds=wish.timeout_seconds)
     report.warnings += said
-
-
-def described(report: Report) -> dict[str, Any]:
-    """Return a report as the module and the program print it."""
-    return {key: value for key, value in vars(report).items() if key != "warnings"}

@@ -33,7 +33,7 @@ from ansible_collections.barehost.django.plugins.module_utils import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from ansible_collections.barehost.django.plugins.module_utils._backup_settings import Settings
 
@@ -304,8 +304,3 @@ def settle(staged: Path, final: Path) -> str:
     staged.rename(final)
     _files.sync(final.parent)
     return _pipes.digest_of(final / _manifest.FILE).sha256
-
-
-def described(found: Sequence[_restic.Snapshot]) -> list[dict[str, str]]:
-    """Return snapshots as the program prints them."""
-    return [vars(item) for item in found]

@@ -89,7 +89,7 @@ class Wish:
         }
         for name, lowest in least.items():
             value = getattr(self, name)
-            if type(value) is not int or value < lowest:
+            if not isinstance(value, int) or isinstance(value, bool) or value < lowest:
                 return f"backup_offsite_{name} is {value!r}, and has to be a whole number from {lowest} on"
         return ""
 
@@ -284,7 +284,10 @@ CAUSES: tuple[tuple[str, str], ...] = (
     (r"wrong password or no key found", "backup_offsite_password is not the password of {repository}"),
     (r"no space left|ENOSPC|disk quota|QuotaExceeded", "there is no space left in {repository}"),
     # Restic 0.14 does not ask how much there is.
-    (r"SSH_FX_FAILURE", "the server says no more than that it failed, as it does where no space is left in {repository}"),
+    (
+        r"SSH_FX_FAILURE",
+        "the server says no more than that it failed, as it does where no space is left in {repository}",
+    ),
     (r"already locked|unable to create lock", "{repository} is in use by another restic"),
     (
         r"InvalidAccessKeyId|SignatureDoesNotMatch|access denied|AccessDenied|Access Key Id you provided",

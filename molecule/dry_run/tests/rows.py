@@ -255,6 +255,7 @@ LOOKS_ONLY = {
     "http_probe": "asks the site",
     "input_check": "reads variables",
     "release_rollback": "reads records",
+    "restore_drill": "reads a backup; its server is gone when it ends, and only what has become of it is noted",
     "stack_info": "reads the host",
     "status_report": "prints what others have read",
 }

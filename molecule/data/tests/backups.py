@@ -57,7 +57,7 @@ if audit:
 
 def run(machine: Host, *words: str) -> tuple[int, str]:
     """Run the program; return its exit code and all that it says."""
-    out = machine.run(f"{shlex.join([PROGRAM, *words])} 2>&1; echo; echo $?", seconds=600)
+    out = machine.run(f"{shlex.join([PROGRAM, *words])} 2>&1; code=$?; echo; echo $code", seconds=600)
     said, _, code = out.rpartition("\n")
     return int(code), said.strip()
 

@@ -57,7 +57,7 @@ class Wish:
     python: str = "python"
     app_database: str = "default"  # alias in Django's DATABASES
     memory_mb: int = 1024
-    cpus: float = 1.0
+    cpus: float = 0.5
     timeout_seconds: int = 14400
     scheduled: bool = False  # whether a timer drills; `status` asks for it then
     max_age_days: int = 35

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from ansible_collections.barehost.django.plugins.module_utils import (
     _audit,
     _backup_files,
+    _backup_settings,
     _backup_source,
     _backup_state,
     _data_lock,
@@ -125,6 +126,7 @@ def alone(root: Path) -> Iterator[None]:
 def drill(settings: Settings, backup: str, clock: _work.Clock) -> Report:
     """Do a drill within its time."""
     wish = _drill.Wish.read(settings.drill)
+    need_programs()
     deadline = time.monotonic() + wish.timeout_seconds
     _drill_server.sweep(settings.dir)
     warnings = wait_for_deploy(settings)
@@ -146,6 +148,7 @@ def drill(settings: Settings, backup: str, clock: _work.Clock) -> Report:
 def foresee(settings: Settings, backup: str) -> str:
     """Say what a drill would do, and refuse what it would refuse before it starts anything."""
     wish = _drill.Wish.read(settings.drill)
+    need_programs()
     folder, manifest = choose(settings, backup)
     with _retention.reading(folder):
         verify(settings, folder, manifest)
@@ -154,6 +157,12 @@ def foresee(settings: Settings, backup: str) -> str:
         f"would load backup {manifest.id} ({manifest.rows} rows in {len(manifest.tables)} tables) into a throw-away server of "
         f"{manifest.mysql['image']} with {wish.memory_mb} MiB, count its rows, and let the app read it"
     )
+
+
+def need_programs() -> None:
+    """Refuse where a program is missing."""
+    if shutil.which("docker") is None or shutil.which("zstd") is None:
+        raise _drill.DrillError("docker or zstd is not installed on this host: run the site or the bootstrap playbook")
 
 
 def wait_for_deploy(settings: Settings) -> list[str]:
@@ -179,7 +188,8 @@ def choose(settings: Settings, backup: str) -> tuple[Path, Manifest]:
         raise _manifest.ManifestError(f"{settings.backups / name} holds the manifest of backup {found.id}")
     if not whole:
         raise _drill.DrillError(f"there is no backup in {settings.backups}: make one first (backup playbook)")
-    name, manifest = list(whole.items())[-1]
+    own = _manifest.of_stack(whole, _backup_settings.identity(settings.root))
+    name, manifest = list((own or whole).items())[-1]
     return settings.backups / name, manifest
 
 
@@ -218,8 +228,6 @@ def audited(settings: Settings, backup: str) -> str:
 
 def look(settings: Settings, folder: Path, manifest: Manifest) -> Plan:
     """Ask what can be asked before a server is started, and refuse what would be refused."""
-    if shutil.which("docker") is None or shutil.which("zstd") is None:
-        raise _drill.DrillError("docker or zstd is not installed on this host: run the site or the bootstrap playbook")
     ask = _drill_server.ask
     try:
         container = _backup_files.find_container(settings)

@@ -155,6 +155,11 @@ def damage(folder: Path, manifest: Manifest) -> str:
     return ""
 
 
+def of_stack(found: Mapping[str, Manifest], stack_id: str) -> dict[str, Manifest]:
+    """Return those of the backups that this stack has made: others may have been fetched to be restored here."""
+    return {name: manifest for name, manifest in found.items() if manifest.stack.get("id") == stack_id}
+
+
 def whole(folder: Path) -> dict[str, Manifest]:
     """Return the backups of a folder by their ids, the newest last; what has no manifest that can be read is left out."""
     found = {}

@@ -170,6 +170,9 @@ def run(settings: Settings, who: str, *, init: bool = False, clock: _work.Clock 
     work = _work.Work(settings, KIND, who, clock)
     try:
         report, facts = send(settings, clock, init=init)
+    except _data_lock.BusyError:
+        # The other one says how it went.
+        raise
     except Trouble as error:
         work.failed(error)
         raise
@@ -193,7 +196,7 @@ def send(settings: Settings, clock: _work.Clock, *, init: bool) -> tuple[Report,
         # Of runs that were killed on this host, or ended elsewhere long ago; not of those that are at work.
         restic.run("unlock")
         there = restic.snapshots(stack_id)
-        local = list(_manifest.whole(settings.backups))
+        local = list(_manifest.of_stack(_manifest.whole(settings.backups), stack_id))
         for name in _restic.missing(local, there, stored):
             send_one(settings, restic, stack_id, name)
             report.sent.append(name)

@@ -43,6 +43,7 @@ def settings(tmp_path: Path) -> _backup_settings.Settings:
         path = add(root / "backups", name)
         digest = _manifest.write(path, replace(_manifest.read(path), sequence=number))
         note(log, name, digest)
+    (root / _backup_settings.IDENTITY).write_text("abc")
     drill = {"user": "shop", "secret": "mysql_password"}
     return _backup_settings.Settings("shop", str(root), "shop", drill=drill, audit_log=str(log))
 
@@ -73,6 +74,14 @@ def test_the_newest_is_that_of_the_last_run_and_not_of_the_clock(settings: _back
     (settings.backups / NAMES[0]).rename(ahead)
     _manifest.write(ahead, replace(_manifest.read(ahead), id=ahead.name))
     assert _drill_run.choose(settings, "")[1].id == NAMES[1]
+
+
+def test_one_that_was_fetched_for_a_restore_is_not_the_newest_of_this_stack(
+    settings: _backup_settings.Settings,
+) -> None:
+    path = add(settings.backups, "20261126T040000Z", stack_id="xyz")
+    _manifest.write(path, replace(_manifest.read(path), sequence=99))
+    assert chosen(settings) == NAMES[1]
 
 
 def test_a_damaged_one_is_not_passed_over(settings: _backup_settings.Settings) -> None:

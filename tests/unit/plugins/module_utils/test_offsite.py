@@ -77,13 +77,14 @@ def place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Place:
     return found
 
 
-def add(folder: Path, name: str, content: bytes = b"dump") -> Path:
+def add(folder: Path, name: str, content: bytes = b"dump", stack_id: str = "abc") -> Path:
     path = folder / name
     path.mkdir()
     (path / _manifest.DATABASE).write_bytes(content)
     written = _pipes.digest_of(path / _manifest.DATABASE)
     files = {_manifest.DATABASE: {"bytes": written.bytes, "sha256": written.sha256}}
-    _manifest.write(path, replace(MANIFEST, id=name, files=files))
+    stack = {"name": "shop", "id": stack_id, "host": "one"}
+    _manifest.write(path, replace(MANIFEST, id=name, files=files, stack=stack))
     return path
 
 
@@ -151,6 +152,12 @@ def test_what_was_removed_there_is_not_sent_again(place: Place, settings: _backu
     assert run(settings).sent == NAMES
 
 
+def test_what_another_stack_has_made_is_not_sent_as_ours(place: Place, settings: _backup_settings.Settings) -> None:
+    add(settings.backups, "20261126T030000Z", stack_id="xyz")
+    assert run(settings, init=True).sent == NAMES
+    assert len(place.snapshots) == len(NAMES)
+
+
 def test_old_ones_are_removed_when_there_is_a_new_one(place: Place, settings: _backup_settings.Settings) -> None:
     run(settings, init=True)
     assert place.calls.count("forget") == 1
@@ -199,6 +206,7 @@ def test_one_at_a_time(place: Place, settings: _backup_settings.Settings) -> Non
     finally:
         os.close(descriptor)
     assert place.calls == []
+    assert _backup_state.load(settings.backups) == {}
 
 
 def lying_there(place: Place, settings: _backup_settings.Settings, tmp_path: Path) -> Path:

@@ -197,6 +197,10 @@ def test_causes_are_named(said: str, why: str) -> None:
             'Fatal: unable to open config file: Stat: Get "http://s3/?location=": dial tcp: connect: connection refused',
             False,
         ),
+        (
+            "Lstat: file does not exist\nsubprocess ssh: Connection to vault port 22 timed out: Connection timed out",
+            False,
+        ),
         (EOF_18, False),
         ("", False),
     ],

@@ -12,7 +12,9 @@ import os
 import shutil
 import socket
 import subprocess
-from contextlib import contextmanager
+import tempfile
+import time
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -45,6 +47,7 @@ CACHE_BELOW = "/var/cache/barehost"
 # Restic itself tries for a quarter of an hour.
 QUICK_SECONDS = 120
 DIAGNOSE_SECONDS = 30
+POLL_SECONDS = 2.0
 Trouble = (
     _data_lock.BusyError,
     _manifest.ManifestError,
@@ -84,21 +87,27 @@ class Restic:
     def run(self, *args: str, seconds: int = QUICK_SECONDS, cwd: Path | None = None) -> tuple[int, str, str]:
         """Run it; raise OffsiteError where it takes too long."""
         argv = _restic.restic_cmd(self.wish, self._folder, *args)
-        try:
-            done = subprocess.run(
-                argv,
-                env=self._environment,
-                cwd=cwd,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=seconds,
-                check=False,
+        deadline = time.monotonic() + seconds
+        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+            process = subprocess.Popen(
+                argv, env=self._environment, cwd=cwd, stdin=subprocess.DEVNULL, stdout=out, stderr=err
             )
-        except subprocess.TimeoutExpired as error:
-            said = (error.stderr or b"").decode("utf-8", "replace")
-            late = f"{self.wish.repository} did not answer `restic {args[0]}` within {seconds} seconds"
-            raise _restic.OffsiteError(_restic.explain(self.wish, late, 0, said) if said.strip() else late) from None
-        return done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
+            try:
+                while process.poll() is None:
+                    with suppress(subprocess.TimeoutExpired):
+                        process.wait(POLL_SECONDS)
+                    said = _pipes.tail_of(err)
+                    if process.poll() is None and _restic.hopeless(said):
+                        return 1, "", said
+                    if process.poll() is None and time.monotonic() > deadline:
+                        late = f"{self.wish.repository} did not answer `restic {args[0]}` within {seconds} seconds"
+                        raise _restic.OffsiteError(_restic.explain(self.wish, late, 0, said) if said.strip() else late)
+            finally:
+                if process.poll() is None:
+                    process.kill()
+                    process.wait()
+            out.seek(0)
+            return process.returncode, out.read().decode("utf-8", "replace"), _pipes.tail_of(err)
 
     def demand(self, what: str, *args: str, seconds: int = QUICK_SECONDS, cwd: Path | None = None) -> str:
         """Run it, and return what it prints; raise OffsiteError with the cause where it fails."""

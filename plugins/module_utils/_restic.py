@@ -261,6 +261,7 @@ def find(snapshots: Sequence[Snapshot], wanted: str, stack_id: str) -> Snapshot:
     return found[-1]
 
 
+NO_SPACE = "there is no space left in {repository}"
 # What is looked for in what restic and SSH say, the most telling first, and what it means.
 CAUSES: tuple[tuple[str, str], ...] = (
     (
@@ -282,7 +283,7 @@ CAUSES: tuple[tuple[str, str], ...] = (
         "{host} cannot be reached",
     ),
     (r"wrong password or no key found", "backup_offsite_password is not the password of {repository}"),
-    (r"no space left|ENOSPC|disk quota|QuotaExceeded", "there is no space left in {repository}"),
+    (r"no space left|ENOSPC|disk quota|QuotaExceeded", NO_SPACE),
     # Restic 0.14 does not ask how much there is.
     (
         r"SSH_FX_FAILURE",
@@ -307,6 +308,11 @@ NONE_THERE = re.compile(r"(?:file|key) does not exist|no such file", re.IGNORECA
 def is_missing(said: str) -> bool:
     """Whether there is no repository at that place: not one that cannot be reached or opened, whatever restic calls it."""
     return NONE_THERE.search(said) is not None and not cause(said)
+
+
+def hopeless(said: str) -> bool:
+    """Whether restic tries again what will not go better within its quarter of an hour."""
+    return cause(said) == NO_SPACE
 
 
 def cause(said: str) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import time
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -245,3 +246,27 @@ def test_one_that_is_damaged_gets_no_name_here(
     with pytest.raises(_manifest.ManifestError, match="damaged"):
         _offsite.fetch(settings, source.name, "test")
     assert sorted(path.name for path in settings.backups.iterdir()) == NAMES
+
+
+def running(monkeypatch: pytest.MonkeyPatch, script: str, seconds: int = 60) -> tuple[int, str, str]:
+    """Run a shell in the place of restic."""
+    monkeypatch.setattr(_offsite, "POLL_SECONDS", 0.05)
+    monkeypatch.setattr(_restic, "restic_cmd", lambda *_args: ["sh", "-c", script])
+    restic = _offsite.Restic(_restic.Wish.read(GIVEN), Path("/nonexistent"), Path("/nonexistent"))
+    return restic.run("backup", seconds=seconds)
+
+
+def test_what_restic_says_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert running(monkeypatch, "echo out; echo err >&2; exit 3") == (3, "out\n", "err\n")
+
+
+def test_where_no_space_is_left_it_is_not_tried_for_a_quarter_of_an_hour(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = time.monotonic()
+    code, _out, err = running(monkeypatch, "echo 'sftp: no space left on device, retrying' >&2; exec sleep 50")
+    assert (code, "no space left" in err) == (1, True)
+    assert time.monotonic() - begun < 20
+
+
+def test_one_that_does_not_end_is_ended_with_what_it_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(_restic.OffsiteError, match=r"within 1 seconds: vault cannot be reached"):
+        running(monkeypatch, "echo 'dial tcp: i/o timeout' >&2; exec sleep 50", seconds=1)

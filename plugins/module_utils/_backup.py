@@ -94,8 +94,8 @@ def make(settings: Settings, clock: _work.Clock = _backup_state.now) -> Report:
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
             raise
-        report.removed = _retention.superfluous([*there, name], clock(), settings.keep_least, settings.keep_days)
-        _retention.remove(settings.backups, report.removed)
+        old = _retention.superfluous([*there, name], clock(), settings.keep_least, settings.keep_days)
+        report.removed = _retention.remove(settings.backups, old)
     return report
 
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import signal
 import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Callable
@@ -15,8 +14,10 @@ from ansible_collections.barehost.django.plugins.module_utils import (
     _backup,
     _backup_settings,
     _backup_state,
+    _drill_run,
     _dump,
     _manifest,
+    _offsite,
     _work,
 )
 
@@ -29,22 +30,55 @@ if TYPE_CHECKING:
 FAILED = 1
 
 
-def stop(number: int, _frame: object) -> None:
-    """End what is at work as an error would, so that it tidies up and says so."""
-    raise _work.StoppedError(f"it was stopped by {signal.Signals(number).name}")
+def warn(texts: Sequence[str]) -> None:
+    """Say what is not as it should be, and decides nothing."""
+    for text in texts:
+        print(f"warning: {text}", file=sys.stderr)
 
 
 def backup(settings: Settings, args: argparse.Namespace) -> int:
-    """Make a backup."""
+    """Make a backup, and bring it off-site where that is wanted."""
     if args.wait is not None:
         settings = replace(settings, wait_seconds=args.wait)
     report = _backup.run(settings, args.who)
-    for warning in report.warnings:
-        print(f"warning: {warning}", file=sys.stderr)
+    warn(report.warnings)
     print(
         f"{report.path}: {report.rows} rows in {report.tables} tables, {_dump.megabytes(report.bytes)}, {report.seconds} s"
         + (f"; removed: {', '.join(report.removed)}" if report.removed else "")
     )
+    return offsite(settings, args) if settings.offsite else 0
+
+
+def offsite(settings: Settings, args: argparse.Namespace) -> int:
+    """Bring off-site what is not there."""
+    report = _offsite.run(settings, args.who, init=args.init)
+    warn(report.warnings)
+    print(f"{settings.offsite['repository']}: {report.message}")
+    return 0
+
+
+def snapshots(settings: Settings, args: argparse.Namespace) -> int:
+    """List what lies off-site, the newest last."""
+    found = _offsite.listing(settings)
+    if args.json:
+        print(json.dumps([vars(item) for item in found]))
+        return 0
+    for item in found:
+        print(f"{item.backup}  snapshot {item.id[:8]}  {item.stack} on {item.host}")
+    return 0
+
+
+def fetch(settings: Settings, args: argparse.Namespace) -> int:
+    """Bring a backup back from off-site."""
+    print(_offsite.fetch(settings, args.backup, args.who))
+    return 0
+
+
+def drill(settings: Settings, args: argparse.Namespace) -> int:
+    """Load a backup into a throw-away server, and compare."""
+    report = _drill_run.run(settings, args.who, args.backup)
+    warn(report.warnings)
+    print(report.message)
     return 0
 
 
@@ -78,8 +112,17 @@ def parser() -> argparse.ArgumentParser:
         return found
 
     made = verb("backup", backup, "make a backup")
-    made.add_argument("--who", default="by hand", help="what the audit log names")
+    made.set_defaults(init=False)
     made.add_argument("--wait", type=int, help="seconds to wait for what else is at work on the data")
+    sent = verb("offsite", offsite, "bring off-site what is not there")
+    sent.add_argument("--init", action="store_true", help="make the repository where there is none")
+    verb("snapshots", snapshots, "list what lies off-site").add_argument("--json", action="store_true")
+    fetched = verb("fetch", fetch, "bring a backup back from off-site")
+    fetched.add_argument("backup", help="its id, or that of a snapshot")
+    drilled = verb("drill", drill, "load the newest backup into a throw-away server, and compare")
+    drilled.add_argument("--backup", default="", help="id of another one than the newest")
+    for name in (made, sent, fetched, drilled):
+        name.add_argument("--who", default="by hand", help="what the audit log names")
     verb("check", check, "exit with 1, and say why, where a backup has failed or is overdue")
     verb("list", listing, "list the backups on this host").add_argument("--json", action="store_true")
     return top
@@ -88,9 +131,13 @@ def parser() -> argparse.ArgumentParser:
 def main(root: Path, argv: Sequence[str]) -> int:
     """Run the program for the stack in root; return its exit code."""
     args = parser().parse_args(argv)
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, stop)
-    trouble: tuple[Any, ...] = (*_backup.Trouble, _backup_settings.SettingsError)
+    _work.stoppable()
+    trouble: tuple[Any, ...] = (
+        *_backup.Trouble,
+        *_drill_run.Trouble,
+        *_offsite.Trouble,
+        _backup_settings.SettingsError,
+    )
     try:
         settings = _backup_settings.load(root)
         return int(args.run(settings, args))

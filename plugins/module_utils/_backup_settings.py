@@ -44,7 +44,7 @@ class Settings:
     age_recipients: list[str] = field(default_factory=list)
     hook: list[str] = field(default_factory=list)
     audit_log: str = ""
-    offsite: Mapping[str, Any] = field(default_factory=dict)
+    offsite: Mapping[str, Any] = field(default_factory=dict, repr=False)  # it holds secrets
     drill: Mapping[str, Any] = field(default_factory=dict)
 
     @property

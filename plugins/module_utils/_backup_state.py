@@ -7,7 +7,9 @@ Each kind of work (`backup`, `offsite`, `drill`) has its last success and, until
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -61,8 +63,14 @@ def note_failure(folder: Path, kind: str, at: datetime, message: str) -> None:
 
 def _write(folder: Path, kind: str, success: Mapping[str, Any] | None, failure: Mapping[str, Any] | None) -> None:
     entry = {"success": success, "failure": failure}
-    _files.replace(folder / FILE, json.dumps({**load(folder), kind: entry}, indent=1, sort_keys=True) + "\n", 0o600)
-    _files.sync(folder)
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        # A backup and a drill may end at the same time, and each knows only its own part.
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        _files.replace(folder / FILE, json.dumps({**load(folder), kind: entry}, indent=1, sort_keys=True) + "\n", 0o600)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def age_seconds(entry: Mapping[str, Any] | None, at: datetime) -> float | None:
@@ -98,4 +106,10 @@ def problems(settings: Settings, at: datetime) -> list[str]:
     found = []
     if settings.scheduled or (state.get("backup") or {}).get("failure"):
         found.append(trouble(state, "backup", settings.max_age_hours, at, since))
+    if settings.offsite:
+        # What cannot be sent in one night is sent in the next one.
+        found.append(trouble(state, "offsite", settings.max_age_hours, at, since))
+    drill = settings.drill
+    if drill.get("scheduled") or (state.get("drill") or {}).get("failure"):
+        found.append(trouble(state, "drill", 24 * int(drill.get("max_age_days") or 35), at, since))
     return [text for text in found if text]

@@ -10,7 +10,7 @@ import re
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.barehost.django.plugins.module_utils import _files
+from ansible_collections.barehost.django.plugins.module_utils import _files, _pipes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -139,6 +139,25 @@ def read(folder: Path) -> Manifest:
     except OSError as error:
         raise ManifestError(f"{path} cannot be read: {error.strerror}") from None
     return parse(text, str(path))
+
+
+def damage(folder: Path, manifest: Manifest) -> str:
+    """Say which file of a backup is not as the manifest has it; empty where all are."""
+    for name, entry in manifest.files.items():
+        try:
+            found = _pipes.digest_of(folder / name)
+        except FileNotFoundError:
+            return f"{folder / name} is missing: the backup is damaged, take another one"
+        if found.bytes != entry["bytes"]:
+            return f"{folder / name} has {found.bytes} bytes and the manifest says {entry['bytes']}: it is damaged"
+        if found.sha256 != entry["sha256"]:
+            return f"{folder / name} has SHA-256 {found.sha256[:12]}… and the manifest says {entry['sha256'][:12]}…: it is damaged"
+    return ""
+
+
+def of_stack(found: Mapping[str, Manifest], stack_id: str) -> dict[str, Manifest]:
+    """Return those of the backups that this stack has made: others may have been fetched to be restored here."""
+    return {name: manifest for name, manifest in found.items() if manifest.stack.get("id") == stack_id}
 
 
 def whole(folder: Path) -> dict[str, Manifest]:

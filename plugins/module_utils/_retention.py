@@ -4,12 +4,15 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import shutil
+from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from pathlib import Path
 
 ID_TIME = "%Y%m%dT%H%M%SZ"
@@ -34,12 +37,33 @@ def superfluous(names: Sequence[str], at: datetime, least: int, days: int) -> li
     return [name for name in names[: max(0, len(names) - max(1, least))] if time_of(name) < limit]
 
 
-def remove(folder: Path, names: Collection[str]) -> None:
-    """Remove backups; each is none any more before the first of its files goes."""
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Keep a backup where it is for as long as it is read."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def remove(folder: Path, names: Collection[str]) -> list[str]:
+    """Remove backups that nobody reads, and return which; each is none any more before the first of its files goes."""
+    removed = []
     for name in names:
         gone = folder / f".{name}.gone"
-        (folder / name).rename(gone)
+        descriptor = os.open(folder / name, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            (folder / name).rename(gone)
+        except BlockingIOError:
+            continue
+        finally:
+            os.close(descriptor)
         shutil.rmtree(gone)
+        removed.append(name)
+    return removed
 
 
 def leftovers(folder: Path) -> list[Path]:

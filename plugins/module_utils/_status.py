@@ -149,6 +149,8 @@ def _facts(info: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("release", _release(stack.get("release") or {})),
         ("lock", (stack.get("lock") or {}).get("description", "")),
         ("backups", _backups(stack.get("backups") or {})),
+        ("off-site", _offsite(stack.get("backups") or {})),
+        ("drill", _drill(stack.get("backups") or {})),
         ("ports", _join([_port(port) for port in info.get("ports") or []])),
     ]
 
@@ -194,6 +196,20 @@ def _backups(backups: Mapping[str, Any]) -> str:
     if not newest:
         return "none"
     return _join([backups["count"], f"newest {newest['id']} ({newest['rows']} rows in {newest['tables']} tables)"])
+
+
+def _offsite(backups: Mapping[str, Any]) -> str:
+    """Say what lies elsewhere, and since when."""
+    last = (backups.get("offsite") or {}).get("success") or {}
+    if not last:
+        return ""
+    return _join([f"{last.get('snapshots', 0)} in {last.get('url', '')}", last.get("newest"), f"at {last.get('at')}"])
+
+
+def _drill(backups: Mapping[str, Any]) -> str:
+    """Say which backup has come back last, and when."""
+    last = (backups.get("drill") or {}).get("success") or {}
+    return f"{last.get('id')} came back at {last.get('at')} ({last.get('rows')} rows)" if last else ""
 
 
 def _port(port: Mapping[str, Any]) -> str:

@@ -7,6 +7,7 @@ The same for a backup, its way off-site, and a drill. What cannot be told never 
 
 from __future__ import annotations
 
+import signal
 import socket
 import time
 from contextlib import suppress
@@ -23,6 +24,17 @@ if TYPE_CHECKING:
 
 class StoppedError(Exception):
     """Somebody has asked the program to stop."""
+
+
+def stop(number: int, _frame: object) -> None:
+    """End what is at work as an error would, so that it tidies up and says so."""
+    raise StoppedError(f"it was stopped by {signal.Signals(number).name}")
+
+
+def stoppable() -> None:
+    """Let whoever asks the program to stop have it tidy up first."""
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, stop)
 
 
 Clock = Callable[[], "datetime"]

@@ -17,6 +17,8 @@ description:
     below C(backups/), with a manifest that says what is in them, how many rows each table has, and what their checksums are.
   - The directory gets its name when all of it is on the disk; anything else is removed and is an error.
   - Backups that are older than is kept are removed afterwards.
+  - Where an off-site repository is set, every backup that was never there is sent to it. One that cannot be sent is an error, and
+    still a good backup.
 extends_documentation_fragment:
   - barehost.django.project
 attributes:
@@ -34,6 +36,10 @@ options:
     description: What the audit log says who wanted it.
     type: str
     default: playbook
+  offsite_init:
+    description: Whether to make the off-site repository where there is none.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -49,6 +55,10 @@ backup:
     the ids of those that were C(removed).
   type: dict
   returned: when one was made
+offsite:
+  description: What was C(sent), how many C(snapshots) there are, whether the repository was C(created) or C(checked).
+  type: dict
+  returned: when backups go off-site
 msg:
   description: What was done, or would be.
   type: str
@@ -59,12 +69,33 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.barehost.django.plugins.module_utils import _backup, _backup_settings, _dump, _work
+from ansible_collections.barehost.django.plugins.module_utils import (
+    _backup,
+    _backup_settings,
+    _dump,
+    _offsite,
+    _work,
+)
 
 
-def described(report: _backup.Report) -> dict[str, Any]:
+def described(report: _backup.Report | _offsite.Report) -> dict[str, Any]:
     """Return a report as the module returns it."""
     return {key: value for key, value in vars(report).items() if key != "warnings"}
+
+
+def send(
+    module: AnsibleModule, settings: _backup_settings.Settings, made: str, report: _backup.Report
+) -> _offsite.Report:
+    """Bring off-site what is not there."""
+    try:
+        sent = _offsite.run(settings, module.params["who"], init=module.params["offsite_init"])
+    except _offsite.Trouble as error:
+        why = _work.sentence(error)
+        module.fail_json(msg=f"{made}; it could not be sent off-site: {why}", changed=True, backup=described(report))
+        raise
+    for warning in sent.warnings:
+        module.warn(warning)
+    return sent
 
 
 def main() -> None:
@@ -73,14 +104,17 @@ def main() -> None:
         argument_spec={
             "project_dir": {"type": "path", "required": True},
             "who": {"type": "str", "default": "playbook"},
+            "offsite_init": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
+    _work.stoppable()
     try:
         settings = _backup_settings.load(Path(module.params["project_dir"]))
         if module.check_mode:
             facts = _backup.look(settings)
             msg = f"would back up {len(facts.tables)} tables of {settings.database}, {_dump.megabytes(facts.bytes)}"
+            msg += f", and send it to {settings.offsite['repository']}" if settings.offsite else ""
             module.exit_json(changed=True, msg=msg)
         report = _backup.run(settings, module.params["who"])
     except (*_backup.Trouble, _backup_settings.SettingsError) as error:
@@ -89,7 +123,10 @@ def main() -> None:
     for warning in report.warnings:
         module.warn(warning)
     msg = f"{report.path}: {report.rows} rows in {report.tables} tables, {_dump.megabytes(report.bytes)}"
-    module.exit_json(changed=True, msg=msg, backup=described(report))
+    sent = send(module, settings, msg, report) if settings.offsite else None
+    there = {"offsite": described(sent)} if sent else {}
+    msg += f"; off-site: {sent.message}" if sent else ""
+    module.exit_json(changed=True, msg=msg, backup=described(report), **there)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ VERBS = {"site", "bootstrap", "deploy", "verify", "status", "superuser", "uninst
 GUARD = "require_hosts"
 # Nor is the second half of a deploy, a play of its own.
 PARTS = {GUARD, "settle"}
-LATER_VERBS = {"rollback", "backup", "restore", "unlock", "upgrade_mysql"}
+LATER_VERBS = {"rollback", "backup", "restore", "restore_drill", "unlock", "upgrade_mysql"}
 PLAYBOOKS = sorted((repo.ROOT / "playbooks").glob("*.yml"))
 every_playbook = pytest.mark.parametrize("playbook", PLAYBOOKS, ids=[path.stem for path in PLAYBOOKS])
 

@@ -269,6 +269,19 @@ ROWS = (
     Row("lost settings of backups", ("backup",), host=f"rm {STACK}/backup/settings.json"),
     Row("no backups by themselves", ("backup", "host_units"), variables={"backup_enabled": False}),
     Row("backups again", ("host_units",), variables={"backup_enabled": True}),
+    Row("drills by hand alone", ("backup", "host_units"), variables={"backup_drill_enabled": False}),
+    Row("memory of a drill", ("backup",), variables={"backup_drill_memory_mb": 900}),
+    Row("drills again", ("backup", "host_units"), variables={"backup_drill_enabled": True}),
+    Row(
+        "off-site without a host key",
+        (),
+        variables={
+            "backup_offsite_repository": "sftp:keeper@vault:/srv/app",
+            "backup_offsite_password": "not-for-production-4",
+            "backup_offsite_ssh_key": "-",
+        },
+        refused=True,
+    ),
     Row(
         "backup beside a stopped database",
         (),
@@ -303,6 +316,7 @@ LOOKS_ONLY = {
     "http_probe": "asks the site",
     "input_check": "reads variables",
     "release_rollback": "reads records",
+    "restore_drill": "reads a backup; its server is gone when it ends, and only what has become of it is noted",
     "stack_info": "reads the host",
     "status_report": "prints what others have read",
 }

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -81,3 +83,39 @@ def test_the_first_one_has_its_time(tmp_path: Path) -> None:
     assert _backup_state.problems(settings, hours(27)) == [
         "there was no backup yet, and at least one in 26 hours was asked for"
     ]
+
+
+def test_off_site_is_due_as_often_as_a_backup_and_only_where_it_is_wanted(tmp_path: Path) -> None:
+    settings = stack(tmp_path, scheduled=False, offsite={"repository": "s3:x/y"})
+    assert _backup_state.problems(settings, hours(27)) == [
+        "there was no offsite yet, and at least one in 26 hours was asked for"
+    ]
+    _backup_state.note_failure(settings.backups, "offsite", NOW, "vault cannot be reached")
+    assert _backup_state.problems(settings, hours(1)) == [
+        "the last offsite failed at 2026-11-26T03:00:00Z: vault cannot be reached"
+    ]
+    assert _backup_state.problems(replace(settings, offsite={}), hours(1)) == []
+
+
+def test_a_drill_is_due_by_its_own_days_and_its_failure_is_said_either_way(tmp_path: Path) -> None:
+    settings = stack(tmp_path, scheduled=False, drill={"scheduled": True, "max_age_days": 35})
+    _backup_state.note_success(settings.backups, "drill", NOW)
+    assert _backup_state.problems(settings, hours(35 * 24)) == []
+    assert _backup_state.problems(settings, hours(36 * 24)) == [
+        "the last drill is 864 hours old, and at most 840 were asked for"
+    ]
+    by_hand = replace(settings, drill={})
+    assert _backup_state.problems(by_hand, hours(36 * 24)) == []
+    _backup_state.note_failure(settings.backups, "drill", NOW, "a row is missing")
+    assert _backup_state.problems(by_hand, hours(1)) == [
+        "the last drill failed at 2026-11-26T03:00:00Z: a row is missing"
+    ]
+
+
+def test_two_that_end_at_the_same_time_are_both_noted(tmp_path: Path) -> None:
+    def note(number: int) -> None:
+        _backup_state.note_success(tmp_path, f"kind{number}", NOW)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(note, range(40)))
+    assert len(_backup_state.load(tmp_path)) == 40

@@ -41,6 +41,15 @@ def test_what_is_removed_is_no_backup_from_the_first_moment_on(tmp_path: Path) -
     assert [path.name for path in tmp_path.iterdir()] == [DAYS[1]]
 
 
+def test_what_somebody_reads_stays(tmp_path: Path) -> None:
+    for name in DAYS[:2]:
+        (tmp_path / name).mkdir()
+    with _retention.reading(tmp_path / DAYS[0]), _retention.reading(tmp_path / DAYS[0]):
+        assert _retention.remove(tmp_path, DAYS[:2]) == [DAYS[1]]
+    assert _retention.remove(tmp_path, [DAYS[0]]) == [DAYS[0]]
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_leftovers_are_those_of_backups_alone(tmp_path: Path) -> None:
     for name in (f".{DAYS[0]}.partial", f".{DAYS[1]}.gone", DAYS[2], "20261101T030000Z-before-0a1b2c3d4e5f.sql.gz"):
         (tmp_path / name).mkdir()

@@ -162,6 +162,22 @@ def test_what_is_in_the_way_of_a_deploy_is_said_before_it() -> None:
     assert (verdict, problems) == ("attention", [f"a deploy would be refused: {info['stack']['obstacle']}"])
 
 
+def test_what_has_become_of_drills_and_of_the_way_off_site_has_a_line() -> None:
+    info = copy.deepcopy(INFO)
+    info["stack"]["backups"] = {
+        "count": 0,
+        "problems": ["the last drill failed at …"],
+        "drill": {"success": {"at": "2026-11-01T05:00:00Z", "id": "20261101T030000Z", "rows": 7}, "failure": {}},
+        "offsite": {
+            "success": {"at": "2026-11-26T03:00:00Z", "newest": "20261126T030000Z", "snapshots": 9, "url": "s3:x/y"}
+        },
+    }
+    assert _status.assess(info) == ("attention", ["the last drill failed at …"])
+    lines = _status.render_text({"web1": info}).splitlines()
+    assert "  drill    20261101T030000Z came back at 2026-11-01T05:00:00Z (7 rows)" in lines
+    assert "  off-site 9 in s3:x/y, 20261126T030000Z, at 2026-11-26T03:00:00Z" in lines
+
+
 def test_of_several_containers_the_one_with_the_problem_is_named() -> None:
     info = copy.deepcopy(INFO)
     info["stack"]["services"]["worker"] = [

@@ -50,6 +50,18 @@ def held(root: Path, who: str, wait_seconds: float = WAIT_SECONDS) -> Iterator[f
         os.close(descriptor)
 
 
+def is_held(root: Path) -> bool:
+    """Whether anybody is at work on the data at this moment."""
+    try:
+        descriptor = os.open(root / FILE, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        return not _lock.try_flock(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def wait_for(descriptor: int, seconds: float) -> float:
     """Take the flock within so many seconds; return how many it took."""
     begun = time.monotonic()

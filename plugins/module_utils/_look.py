@@ -21,6 +21,7 @@ from ansible_collections.barehost.django.plugins.module_utils import (
     _lock,
     _manifest,
     _release,
+    _restore_journal,
     _rollover,
     _units,
 )
@@ -204,7 +205,10 @@ def backups_info(project_dir: str) -> dict[str, Any]:
     return {
         "count": len(found),
         "newest": {"id": newest[0].id, **_manifest.summary(newest[0])} if newest else {},
-        "problems": _backup_state.problems(settings, _backup_state.now()),
+        "problems": [
+            *_restore_journal.problems(settings.root),
+            *_backup_state.problems(settings, _backup_state.now()),
+        ],
         **_backup_state.load(settings.backups),
     }
 

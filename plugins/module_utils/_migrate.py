@@ -66,7 +66,7 @@ def applied_by_record(project_dir: str) -> list[str] | None:
     later = _schema.find(records, _schema.since(records, current))
     if any(entry["state"] != _schema.APPLIED for entry in later):
         return None
-    return sorted({*_schema.lived_with(current), *(entry["migration"] for entry in later)})
+    return sorted({*(_schema.lived_with(current) - _schema.lacks(current)), *(entry["migration"] for entry in later)})
 
 
 def by_record(answer: _oneshot.Answer, params: Mapping[str, Any]) -> dict[str, Any]:

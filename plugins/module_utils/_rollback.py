@@ -108,9 +108,8 @@ def beside(records: Sequence[Mapping[str, Any]], unknown: Sequence[str]) -> Sche
     )
 
 
-def restore_hint(schema_now: Schema, project_dir: str, database: str) -> str:
-    """Return the command that puts the dump back, for whoever decides to lose what was written since."""
+def restore_hint(schema_now: Schema) -> str:
+    """Return what puts the dump back, for whoever decides to lose what was written since."""
     if not schema_now.dump:
         return "there is no dump of the schema before that"
-    client = f"docker compose --project-directory {project_dir} exec -T mysql mysql --defaults-extra-file=/run/secrets/client.cnf"
-    return f"the data as it was before: zcat {schema_now.dump} | {client} {database}"
+    return f"the data as it was before: barehost.django.restore -e restore_from={schema_now.dump}"

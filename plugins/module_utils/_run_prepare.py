@@ -116,11 +116,10 @@ def judge_unknown(module: AnsibleModule, unknown: list[str]) -> None:
     ahead = f"release {release_id} does not have migrations that the database has"
     # The one that serves does so already: to refuse it would only keep its settings from being put right.
     if found.harmful and not module.params["allow_schema_mismatch"] and current.get("id") != release_id:
-        database = str((current.get("database") or {}).get("name", ""))
         module.fail_json(
             msg=f"{ahead}, and these took something away: {_rollback.some(found.harmful)}. Deploy a version that has them, or "
             "go on all the same with release_allow_schema_mismatch: true; "
-            f"{_rollback.restore_hint(found, project_dir, database)}",
+            f"{_rollback.restore_hint(found)}",
             unknown=unknown,
         )
     module.warn(f"{ahead}: {_rollback.some(found.migrations)}. Its code has to live with them")

@@ -6,6 +6,8 @@
 they came, when, and the dump from before. They are written before the first one is applied, as begun: whoever is killed in
 the middle can write nothing any more, and the next plan does not hold what was done.
 
+`lacks` of a record is what the database of the release has not had since it was restored from an earlier backup.
+
 `schema` of a record is what Django said from its image when it was asked, last and for the deploy that it served after: the
 migrations that the image has, and those that the database has beside them. A comparison of two images needs all of their
 names: the last one of an app does not say whether another one comes before it or after it.
@@ -100,7 +102,35 @@ def missed(target: Record, current: Record) -> set[str]:
     if answer_of(target).get("known") and answer_of(current).get("known"):
         # One that replaces others, which the target may have, is no change of the schema.
         applied = lived_with(current) - set(answer_of(current)["replacing"])
-    return applied - lived_with(target)
+    return applied - lacks(current) - lived_with(target)
+
+
+def lacks(record: Record) -> set[str]:
+    """Return the migrations that a release has and the data of a restore had not, and that it has not applied again since."""
+    note = record.get("lacks") or {}
+    again = {
+        str(entry["migration"])
+        for entry in entries_of(record)
+        if entry["state"] == APPLIED and str(entry["at"]) > str(note.get("at", ""))
+    }
+    return set(note.get("migrations", [])) - again
+
+
+def after_restore(records: Iterable[Record], serving: str, data: set[str], at: str) -> list[dict[str, Any]]:
+    """Return the records that have to change once the database has just these migrations, and what was done since is gone."""
+    changed = []
+    for record in records:
+        done = record.get("migrations", [])
+        new = (
+            {**record, "migrations": [entry for entry in done if entry["migration"] in data]} if done else dict(record)
+        )
+        if record["id"] == serving:
+            answer = answer_of(record)
+            lacking = sorted({*answer.get("known", [])} - {*answer.get("replacing", [])} - data)
+            new.update({"lacks": {"at": at, "migrations": lacking}} if lacking or record.get("lacks") else {})
+        if new != record:
+            changed.append(new)
+    return changed
 
 
 def since(records: Iterable[Record], target: Record) -> set[str]:

@@ -30,6 +30,7 @@ class State(str, Enum):
     FAILED = "failed"
     DEPLOYED = "deployed"
     RETURNED = "returned"
+    RESTORED = "restored"
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,13 @@ def refuse(verdict: Verdict, run: Run, task: Mapping[str, Any], result: Mapping[
     """Note that a task has failed; one that was to leave the host alone has not failed there."""
     if verdict.state is State.SKIPPED:
         return verdict
-    return Verdict(State.FAILED, reason(task, result), run.serves)
+    done = f"{verdict.reason}; but " if verdict.state is State.RESTORED else ""
+    return Verdict(State.FAILED, f"{done}{reason(task, result)}", run.serves)
+
+
+def data_restored(run: Run, result: Mapping[str, Any]) -> Verdict:
+    """Note that the data of a backup has taken the place of what was there; a dry run has only looked whether it can."""
+    return Verdict(State.RESTORED, words(result), run.serves)
 
 
 def decide(verdict: Verdict, run: Run) -> Verdict:
@@ -167,6 +174,7 @@ EVENTS: Mapping[str, Callable[[Verdict, Run, Mapping[str, Any], Mapping[str, Any
     "begin": lambda _verdict, run, _task, _result: begin(run),
     "refuse": refuse,
     "decide": lambda verdict, run, _task, _result: decide(verdict, run),
+    "data_restored": lambda _verdict, run, _task, result: data_restored(run, result),
     "restored": lambda verdict, run, _task, result: restored(verdict, run, result),
     "came_back": lambda verdict, run, _task, result: came_back(verdict, run, result),
 }
@@ -174,7 +182,7 @@ EVENTS: Mapping[str, Callable[[Verdict, Run, Mapping[str, Any], Mapping[str, Any
 
 def outcome(verdict: Verdict, run: Run) -> dict[str, str]:
     """Return what the audit log says of it."""
-    results = {State.DEPLOYED: "ok", State.RETURNED: "returned"}
+    results = {State.DEPLOYED: "ok", State.RETURNED: "returned", State.RESTORED: "ok"}
     return {
         "result": results.get(verdict.state, "failed"),
         "from": run.before or run.serving,

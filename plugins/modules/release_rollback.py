@@ -127,10 +127,9 @@ def main() -> None:
     check_others(module, record)
     schema = _rollback.schema(records, record, current)
     if not schema.safe and not params["allow_schema_mismatch"]:
-        database = str((record.get("database") or {}).get("name", ""))
         module.fail_json(
             msg=f"not going back to release {record['id']}: {schema.describe()}. Go there all the same with "
-            f"release_allow_schema_mismatch: true; {_rollback.restore_hint(schema, params['project_dir'], database)}",
+            f"release_allow_schema_mismatch: true; {_rollback.restore_hint(schema)}",
             schema={**vars(schema), "safe": schema.safe},
         )
     module.exit_json(

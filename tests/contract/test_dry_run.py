@@ -13,7 +13,7 @@ sys.path.insert(0, str(repo.ROOT / "molecule" / "dry_run" / "tests"))
 import rows
 
 MODULES = {path.stem for path in (repo.ROOT / "plugins" / "modules").glob("*.py")}
-PLAYBOOKS = {"site", "deploy", "rollback", "unlock", "uninstall", "superuser", "backup"}
+PLAYBOOKS = {"site", "deploy", "rollback", "unlock", "uninstall", "superuser", "backup", "restore"}
 LEAST_ROWS = 30
 
 

@@ -260,6 +260,8 @@ ROWS = (
     Row("no Compose, changed configuration", ("nginx",), "site", NO_COMPOSE, {"nginx_api_burst": 23}),
     # Backups.
     Row("a backup", ("stack_backup",), "backup"),
+    Row("a restore", ("stack_restore",), "restore", options=("-e", "restore_from=latest")),
+    Row("a restore of nothing", (), "restore", options=("-e", "restore_from=20200101T000000Z"), refused=True),
     Row("how long backups are kept", ("backup",), variables={"backup_keep_days": 20}),
     Row("when a backup is made", ("host_units",), variables={"backup_on_calendar": "*-*-* 04:00:00"}),
     Row("edited timer", ("host_units",), host=f"echo '# x' >> {TIMER}"),

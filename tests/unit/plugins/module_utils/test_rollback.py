@@ -80,7 +80,7 @@ def test_what_took_something_away_cannot_and_the_dump_is_named() -> None:
     found = _rollback.schema(records, records[0], records[3])
     assert not found.safe
     assert found.harmful == ("shop.0003_drop (additive, destructive)",)
-    assert "zcat /opt/app/backups/a.sql.gz | docker compose" in _rollback.restore_hint(found, "/opt/app", "app")
+    assert "barehost.django.restore -e restore_from=/opt/app/backups/a.sql.gz" in _rollback.restore_hint(found)
 
 
 def test_a_later_release_is_not_ahead_of_itself() -> None:

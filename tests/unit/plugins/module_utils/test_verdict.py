@@ -13,6 +13,7 @@ from ansible_collections.barehost.django.plugins.module_utils._verdict import (
     Verdict,
     begin,
     came_back,
+    data_restored,
     decide,
     goes_back,
     outcome,
@@ -183,3 +184,15 @@ def test_of_a_host_that_goes_back_because_of_another_one_the_reason_is_told_firs
     assert verdict.reason == "b failed; mysql has the configuration of before again"
     back = came_back(verdict, because, {"steps": []})
     assert back.reason == "back on release old, since b failed; mysql has the configuration of before again"
+
+
+def test_a_restore_has_its_own_end_that_nothing_later_calls_a_failure_of_the_host() -> None:
+    done = data_restored(run(), {"changed": True, "msg": "restored b: 3 tables"})
+    assert done == Verdict(State.RESTORED, "restored b: 3 tables", "old")
+    assert decide(done, run()) == done
+    assert not goes_back(done, run(failed_in_the_end=["b"]))
+    assert outcome(done, run())["result"] == "ok"
+    assert outcome(done, run())["message"] == "restored b: 3 tables"
+    # The data is that of the backup then, whatever the site says.
+    failed = refuse(done, run(), TASK, {"msg": "no answer"})
+    assert (failed.state, failed.reason) == (State.FAILED, "restored b: 3 tables; but Switch: no answer")

@@ -40,9 +40,9 @@ def test_an_older_image_over_a_destructive_schema_is_refused(host: Host) -> None
     assert result["msg"].startswith(
         "release first does not have migrations that the database has, and these took something away: "
         "shop.0002_drop (destructive). Deploy a version that has them, or go on all the same with "
-        "release_allow_schema_mismatch: true; the data as it was before: zcat /b/dropped-1.sql.gz | "
+        "release_allow_schema_mismatch: true; the data as it was before: "
     )
-    assert result["msg"].endswith(" shop")
+    assert result["msg"].endswith("barehost.django.restore -e restore_from=/b/dropped-1.sql.gz")
 
 
 def test_a_dry_run_refuses_it_too(host: Host) -> None:

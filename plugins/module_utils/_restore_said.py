@@ -1,0 +1,96 @@
+# Copyright: (c) 2026, The barehost authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a restore says of itself: what was restored, where the data of before is, and what to do next."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ansible_collections.barehost.django.plugins.module_utils._restore import Plan
+    from ansible_collections.barehost.django.plugins.module_utils._restore_run import Done
+
+
+def diff(plan: Plan) -> dict[str, str]:
+    """Return the rows of each table, before and after."""
+    texts = {"before": "", "after": ""}
+    for entry in plan.tables():
+        for side in texts:
+            if entry[side] is not None:
+                texts[side] += f"{entry['table']}: {entry[side]} rows\n"
+    if plan.source.media:
+        texts["after"] += f"uploaded files: those of the backup, {plan.verified.media[0]} entries\n"
+        texts["before"] += "uploaded files: those that are there\n"
+    return texts
+
+
+def counted(plan: Plan) -> str:
+    """Return how much it is."""
+    rows, tables = sum(plan.verified.rows.values()), len(plan.verified.rows)
+    media = f", {plan.verified.media[0]} entries of uploaded files" if plan.source.media else ""
+    return f"{tables} tables with {rows} rows{media}"
+
+
+def whose(plan: Plan) -> str:
+    """Return what it is, and whose where it is another stack's."""
+    return f"{plan.source.name} of {plan.stranger}" if plan.stranger else plan.source.name
+
+
+def common(plan: Plan) -> dict[str, Any]:
+    """Return what a dry run knows as well."""
+    noise = plan.verified.found.noise
+    return {
+        "changed": True,
+        "restored": plan.source.name,
+        "tables": plan.tables(),
+        "fits": plan.verified.fits,
+        "rows": sum(plan.verified.rows.values()),
+        "diff": diff(plan),
+        "warned": [
+            *plan.verified.warnings,
+            *([f"left out, since it is no part of the dump: {', '.join(noise)}"] if noise else []),
+        ],
+    }
+
+
+def foreseen(plan: Plan, left: Sequence[str]) -> dict[str, Any]:
+    """Return what a dry run says."""
+    found = common(plan)
+    found["warned"] += [f"{what} is settled first" for what in left]
+    return {**found, "msg": f"would restore {whose(plan)}: {counted(plan)}", "recovered": list(left)}
+
+
+def result(plan: Plan, done: Done, recovered: Sequence[str]) -> dict[str, Any]:
+    """Return what was done."""
+    found = common(plan)
+    found["warned"] += [*recovered, *done.warnings]
+    kept = [
+        f"the tables of before are in the schema {done.old_schema}" if done.old_schema else "",
+        f"their dump is {done.safety_dump}" if done.safety_dump else "",
+        f"the files of before are in {done.old_media}" if done.old_media else "",
+    ]
+    where = "; ".join(filter(None, kept))
+    seconds = round(sum(done.seconds.values()), 1)
+    return {
+        **found,
+        "msg": f"restored {whose(plan)}: {counted(plan)} in {seconds} s{f'; {where}' if where else ''}",
+        "seconds": done.seconds,
+        "safety_dump": done.safety_dump,
+        "old_schema": done.old_schema,
+        "old_media": done.old_media,
+        "recovered": list(recovered),
+        "next": next_steps(plan, done),
+    }
+
+
+def next_steps(plan: Plan, done: Done) -> list[str]:
+    """Return what there is to do now."""
+    behind = [warning for warning in plan.verified.warnings if "barehost.django.deploy" in warning]
+    steps = [*behind, "look at the site, and run barehost.django.verify"]
+    if done.old_schema or done.old_media:
+        steps.append("what was replaced is removed by the next restore; the dump of it stays")
+    if done.safety_dump:
+        steps.append(f"to go back: restore_from={done.safety_dump}")
+    return [*steps, "tasks that were queued before may speak of rows that are not there any more"]

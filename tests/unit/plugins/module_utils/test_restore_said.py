@@ -1,0 +1,59 @@
+# Copyright: (c) 2026, The barehost authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What people are told of a restore."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ansible_collections.barehost.django.plugins.module_utils import (
+    _restore,
+    _restore_run,
+    _restore_said,
+    _restore_source,
+)
+from ansible_collections.barehost.django.plugins.module_utils._restore_sql import Contents
+from ansible_collections.barehost.django.plugins.module_utils._restore_text import Found
+
+
+def plan(*warnings: str, stranger: str = "") -> _restore.Plan:
+    path = Path("/b/x.sql")
+    found = Found(noise=["'Enter password:'"])
+    verified = _restore_source.Verified(found, {"t": 2, "new": 1}, warnings=list(warnings))
+    source = _restore_source.Source(path, path)
+    return _restore.Plan(source, verified, {}, Contents(), {"t": 5, "gone": 1}, stranger, ("/", "/"))
+
+
+def test_a_dry_run_shows_the_rows_of_each_table_before_and_after() -> None:
+    said = _restore_said.foreseen(plan(), ["the schema x"])
+    assert said["msg"] == "would restore x.sql: 2 tables with 3 rows"
+    assert said["diff"] == {"before": "gone: 1 rows\nt: 5 rows\n", "after": "new: 1 rows\nt: 2 rows\n"}
+    assert said["tables"] == [
+        {"table": "gone", "before": 1, "after": None},
+        {"table": "new", "before": None, "after": 1},
+        {"table": "t", "before": 5, "after": 2},
+    ]
+    assert said["warned"] == [
+        "left out, since it is no part of the dump: 'Enter password:'",
+        "the schema x is settled first",
+    ]
+
+
+def test_a_result_says_where_the_data_of_before_is_and_what_to_do() -> None:
+    done = _restore_run.Done(
+        "x", safety_dump="/b/s.sql.zst", old_schema="a__before_x", old_media="/b/m", seconds={"load": 1.5}
+    )
+    said = _restore_said.result(plan("run barehost.django.deploy now", stranger="shop@web1"), done, ["that was killed"])
+    assert said["msg"] == (
+        "restored x.sql of shop@web1: 2 tables with 3 rows in 1.5 s; the tables of before are in the schema a__before_x; "
+        "their dump is /b/s.sql.zst; the files of before are in /b/m"
+    )
+    assert said["next"][0] == "run barehost.django.deploy now"
+    assert "to go back: restore_from=/b/s.sql.zst" in said["next"]
+    assert said["recovered"] == ["that was killed"]
+
+
+def test_where_nothing_was_kept_nothing_is_said_of_it() -> None:
+    said = _restore_said.result(plan(), _restore_run.Done("x"), [])
+    assert said["msg"] == "restored x.sql: 2 tables with 3 rows in 0 s"
+    assert [step for step in said["next"] if "replaced" in step or "go back" in step] == []

@@ -55,7 +55,7 @@ def decide(tmp_path: Path, info: dict[str, Any], **variables: Any) -> tuple[int,
     file = tmp_path / "play.yml"
     file.write_text(PLAYBOOK)
     program = shutil.which("ansible-playbook") or "ansible-playbook"
-    values = json.dumps({"docker_engine_info": info, **variables})
+    values = json.dumps({"docker_engine_info": info, "backup_enabled": False, **variables})
     env = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_FORCE_COLOR": "0"}
     argv = [program, "-i", "localhost,", str(file), "-e", values]
     done = subprocess.run(argv, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
@@ -85,6 +85,12 @@ def test_debian_12_has_no_compose_and_is_refused_with_the_way_out(tmp_path: Path
             found(present=True, version="24.0.7", compose_version="2.30.1", packages={"ca-certificates": "1"}),
             {"django_git_repository": "https://git.example.com/shop.git", "docker_engine_source": "existing"},
             "git,openssh-client",
+        ),
+        # And so does what backups need.
+        (
+            found(present=True, version="24.0.7", compose_version="2.30.1"),
+            {"docker_engine_source": "existing", "backup_enabled": True, "backup_age_recipients": ["age1x"]},
+            "age,zstd",
         ),
         # Of the same packages only what is missing beside it is installed.
         (

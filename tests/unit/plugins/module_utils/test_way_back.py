@@ -107,7 +107,9 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
 
 def act(host: Host, *, beside: bool = True) -> str:
     """Bring MySQL up, which fails; return why."""
-    module = types.SimpleNamespace(run_command=host.run, check_mode=False, get_bin_path=lambda _name: "/usr/bin/docker")
+    module = types.SimpleNamespace(
+        run_command=host.run, check_mode=False, get_bin_path=lambda _name: "/usr/bin/docker", warn=pytest.fail
+    )
     definition, image = host.wanted().split()
     wish = {"project": "shop", "services": ["mysql"], "timeout": 1}
     wish |= {"definitions": {"mysql": definition}, "images": {"mysql": image}}

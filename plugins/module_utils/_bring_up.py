@@ -152,9 +152,8 @@ class BringUp:
         self.returns = False
         directory = wish["project_dir"]
         # In a dry run there may be nothing to compare with yet.
-        self.nothing_there = self.check and not (
-            (Path(directory) / _compose.BASE_FILE).exists() and module.get_bin_path("docker")
-        )
+        self.installed = module.get_bin_path("docker") is not None
+        self.nothing_there = self.check and not ((Path(directory) / _compose.BASE_FILE).exists() and self.installed)
         files = _up.compose_files(directory)
         self.accounts = _accounts_run.Accounts(module, directory, wish["project"], wish.get("accounts"))
         self.containers: list[_compose.Container] = []
@@ -187,7 +186,9 @@ class BringUp:
                 for wish in wishes
             ]
             self.decision = Decision(steps, [], [])
-            self.guards.look(steps, _up.Snapshot(self.known(), {}, []))
+            # Nor is there data where no engine ever was.
+            if self.installed:
+                self.guards.look(steps, _up.Snapshot(self.known(), {}, []))
         else:
             self.guards.recover(self.wish["services"])
             snapshot, root = self.engine.snapshot(self.wish["images"]), Path(self.engine.project_dir)

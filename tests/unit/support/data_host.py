@@ -31,6 +31,7 @@ class Host:
     folder: Path
     image: str = "mysql:9.7"
     state: dict[str, Any] = field(default_factory=dict)
+    installed: bool = True
     there: bool = True
     # Images that have to be pulled first, and what their environment does not say.
     missing: list[str] = field(default_factory=list)
@@ -139,7 +140,7 @@ class Host:
         module = types.SimpleNamespace(
             run_command=self.run,
             check_mode=check,
-            get_bin_path=lambda _name: "/usr/bin/docker",
+            get_bin_path=lambda _name: "/usr/bin/docker" if self.installed else None,
             warn=lambda _text: None,
             params={"project_dir": str(self.root)},
         )

@@ -97,6 +97,12 @@ def test_no_volume_is_no_data(tmp_path: Path) -> None:
     assert steps(Host(tmp_path, there=False)) == ["create"]
 
 
+def test_where_no_engine_is_installed_a_dry_run_asks_none(tmp_path: Path) -> None:
+    host = Host(tmp_path, there=False, installed=False)
+    assert steps(host, check=True) == ["create"]
+    assert host.calls == []
+
+
 def test_one_in_its_first_start_is_waited_for(tmp_path: Path) -> None:
     host = Host(tmp_path, state=BUSY)
     host.fill(marked=False)

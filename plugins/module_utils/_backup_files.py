@@ -13,7 +13,6 @@ from typing import IO, TYPE_CHECKING, Any
 from ansible_collections.barehost.django.plugins.module_utils import (
     _archive,
     _backup_source,
-    _compose,
     _dump,
     _dump_rows,
     _fifo,
@@ -34,19 +33,9 @@ SET_PIPE_SIZE = 1031  # F_SETPIPE_SZ; Python names it from 3.10 on
 RESERVE_SHARE, RESERVE_MOST = 0.05, 1 << 30
 LOOK_EVERY = 16 << 20
 QUERY_SECONDS = 60
-# What it takes to bring the stack up on another host, beside its data; `media` and `static` are none of it.
-SETTINGS = (
-    _compose.BASE_FILE,
-    _compose.OVERRIDE_FILE,
-    ".env",
-    "secrets",
-    "mysql",
-    "redis",
-    "nginx",
-    "upstream",
-    "releases",
-    "backup/settings.json",
-)
+# All that lies in the stack's directory takes part in bringing it up on another host, but for its data, what is made anew,
+# and what is of this host alone.
+NOT_SETTINGS = frozenset({"backups", "lock", "media", "source", "static"})
 
 
 class BackupError(Exception):
@@ -182,7 +171,12 @@ def media(settings: Settings, folder: Path) -> tuple[dict[str, Any], list[str]]:
 def configuration(settings: Settings, folder: Path) -> tuple[dict[str, Any], list[str]]:
     """Pack configuration and secrets, encrypted before they touch the disk."""
     filters = [_pipes.zstd_cmd(settings.zstd_level), _pipes.age_cmd(settings.age_recipients)]
-    return pack(folder, _manifest.SETTINGS, settings.root, SETTINGS, filters)
+    return pack(folder, _manifest.SETTINGS, settings.root, settings_of(settings.root), filters)
+
+
+def settings_of(root: Path) -> list[str]:
+    """Return the names of the files and directories that are configuration or secrets."""
+    return sorted(path.name for path in root.iterdir() if path.name not in NOT_SETTINGS)
 
 
 def settle(partial: Path, final: Path) -> None:

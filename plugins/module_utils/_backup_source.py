@@ -18,6 +18,8 @@ OPTION_FILE = "/run/secrets/backup.cnf"
 MIGRATIONS = "django_migrations"
 # What serves goes first.
 NICENESS = 10
+# What `docker exec` ends with where there is nothing to run a program in, or it ends under its hands.
+GONE = (126, 137)
 OPTIONS = (
     "--single-transaction",
     "--quick",
@@ -143,6 +145,8 @@ def why_refused(code: int, err: str, seconds: int) -> str:
     """Say why a client of MySQL did not do what it should."""
     if code == _dump.TIMED_OUT:
         return f"it took longer than {seconds} seconds and was stopped"
+    if code in GONE:
+        return f"the container of MySQL was not there or went away meanwhile (docker exec ended with {code})"
     lines = [line.strip() for line in err.splitlines() if line.strip()] or ["it said nothing"]
     said = next((line for line in lines if "ERROR" in line or "error" in line), lines[-1])
     if "1045" in said:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import contents
 import faults
 import pytest
+import yaml
 from conftest import STACK_DIR, wait_until
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ BACKUPS = f"{STACK_DIR}/backups"
 PROGRAM = f"{STACK_DIR}/backup/barehost-backup"
 SETTINGS = f"{STACK_DIR}/backup/settings.json"
 # Enough for a dump that takes some seconds, and more than a small disk.
-ROWS = 200_000
+ROWS = 600_000
 
 
 def run(machine: Host, *args: str, before: str = "") -> tuple[int, str]:
@@ -175,6 +176,11 @@ def test_configuration_and_secrets_are_readable_for_the_key_alone(machine: Host)
     assert {"compose.yaml", ".env", "secrets/mysql_root_password", "nginx/site.conf", "backup/settings.json"} <= set(
         names
     )
+    # Whatever the stack is made from, but its data.
+    services = yaml.safe_load(machine.run(f"cat {STACK_DIR}/compose.yaml"))["services"].values()
+    mounts = [volume for service in services for volume in service.get("volumes", []) if volume["type"] == "bind"]
+    sources = {volume["source"].removeprefix(f"{STACK_DIR}/").removeprefix("./") for volume in mounts}
+    assert sources - {"media", "static"} <= {name.rstrip("/") for name in names}
     secret = machine.run(f"cat {STACK_DIR}/secrets/mysql_root_password")
     assert machine.run(f"cat {folder}/* | grep -a -c -e {secret}", check=False) == "0"
     machine.run("rm /root/key")

@@ -68,6 +68,7 @@ def test_migrations_are_sorted() -> None:
         (124, "", "it took longer than 60 seconds and was stopped"),
         (1, "warning\nERROR 1045 (28000): Access denied for user 'b'\n", "deploy again, which sets it"),
         (1, "", "ended with 1: it said nothing"),
+        (126, "", "the container of MySQL was not there or went away meanwhile (docker exec ended with 126)"),
     ],
 )
 def test_why_a_client_has_failed(code: int, err: str, message: str) -> None:

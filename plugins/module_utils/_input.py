@@ -166,8 +166,10 @@ def playbook_variable_problems(names: Sequence[str], allowed: Sequence[str] = ()
         if name in PLAYBOOK_VARIABLES or _matches(name, allowed):
             continue
         near = _one_slip(name, PLAYBOOK_VARIABLES)
-        if not near and name.startswith(tuple(f"{known.split('_')[0]}_" for known in PLAYBOOK_VARIABLES)):
-            near = nearest(name, PLAYBOOK_VARIABLES, PLAYBOOK_CUTOFF)
+        if not near:
+            # What another playbook reads may well have much the same name.
+            own = [known for known in PLAYBOOK_VARIABLES if name.startswith(f"{known.split('_')[0]}_")]
+            near = nearest(name, own, PLAYBOOK_CUTOFF)
         if near:
             problems.append(
                 f"{name} is not read by any playbook: did you mean {near}? "

@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible_collections.barehost.django.plugins.action.input_check import ROOT, load_known
 from ansible_collections.barehost.django.plugins.module_utils import _input
 
 SPECS: dict[str, Any] = {
@@ -82,6 +83,10 @@ def test_a_misspelt_name_of_a_playbook_is_answered_with_the_nearest(name: str, n
     (problem,) = _input.playbook_variable_problems([name, near, "status_code", "my_password", "superuser"])
     assert problem.startswith(f"{name} is not read by any playbook: did you mean {near}?")
     assert _input.playbook_variable_problems([name], [name]) == []
+
+
+def test_what_a_role_reads_is_no_misspelling_of_what_a_playbook_reads() -> None:
+    assert _input.playbook_variable_problems(list(load_known(ROOT).options)) == []
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,14 @@ def load_known(root: Path) -> _input.Known:
     return _input.build_known(specs, sorted(internal))
 
 
+def misspelt(names: list[str], allowed: list[str]) -> list[str]:
+    """Name what looks like a misspelling of what a playbook reads; what a role reads is none, and is only looked up then."""
+    if not _input.playbook_variable_problems(names, allowed):
+        return []
+    known = load_known(ROOT).options
+    return _input.playbook_variable_problems([name for name in names if name not in known], allowed)
+
+
 def load_renamed(root: Path) -> dict[str, dict[str, str]]:
     """Read the variables that had another name in an earlier version."""
     file = root / "meta" / "renamed_variables.yml"
@@ -137,7 +145,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
         )
         if args["require_hosts"] is not None:
             problems, message = self._host_problems(args["require_hosts"], variables)
-            problems += _input.playbook_variable_problems(list(variables), args["allowed_variables"])
+            problems += misspelt(list(variables), args["allowed_variables"])
         else:
             problems, message = self._variable_problems(args["allowed_variables"], args["roles"], variables)
         # Once only: what a result holds beside its message is printed below it.

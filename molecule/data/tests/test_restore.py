@@ -5,10 +5,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from conftest import STACK_DIR
+from conftest import ROOT, STACK_DIR
 from restores import (
     BACKUPS,
     BY_HAND,
@@ -139,8 +140,8 @@ FAULTS: dict[str, tuple[Callable[[Backup], object], str]] = {
     "half a manifest": (lambda copy: copy.machine.run(f"truncate -s 99 {copy.folder}/manifest.json"), "is no JSON"),
     "unsafe member": (unsafe, "must not be unpacked"),
     "more migrations": (
-        lambda copy: copy.change(migrations=[["optimization", "9999_later"]]),
-        "does not know optimization.9999_later",
+        lambda copy: copy.change(migrations=[["traffic", "9999_later"]]),
+        "does not know traffic.9999_later",
     ),
 }  # fmt: skip
 
@@ -261,7 +262,7 @@ def test_a_dump_that_was_made_by_hand_and_is_none_is_refused(machine: Host, runn
 
 def test_a_statement_for_another_schema_is_refused_by_the_server(machine: Host, runner: Runner) -> None:
     sql(machine, "CREATE DATABASE IF NOT EXISTS victim; CREATE TABLE IF NOT EXISTS victim.t (id INT);")
-    dump = f"{BY_HAND.format(options='--single-transaction', schema='app')} | sed '/^LOCK TABLES `auth_group` /i DROP TABLE victim.t;'"
+    dump = f"{BY_HAND.format(options='--single-transaction', schema='app')} | sed '/^LOCK TABLES `traffic_entry` /i DROP TABLE victim.t;'"
     machine.run(f"{dump} > /root/evil.sql")
     before = state(machine)
     run = restore(runner, "/root/evil.sql", restore_confirm="app")
@@ -277,30 +278,33 @@ def test_a_statement_for_another_schema_is_refused_by_the_server(machine: Host, 
 def test_data_that_is_behind_says_what_is_missing_and_deploy_applies_it(
     machine: Host, runner: Runner, backup: Backup
 ) -> None:
-    known = json.loads(machine.run(f"cat {backup.folder}/manifest.json"))["migrations"]
-    last = max(name for app, name in known if app == "sessions")
-    sql(
-        machine,
-        f"DELETE FROM app.django_migrations WHERE app = 'sessions' AND name = '{last}'; DROP TABLE app.django_session;",
-    )
-    machine.run(
-        f"{BY_HAND.format(options='--single-transaction --routines --events', schema='app')} > /root/behind.sql"
-    )
-    assert restore(runner, backup.id).code == 0
-    refused = restore(runner, "/root/behind.sql", restore_confirm="app", restore_parts=["database"])
-    assert f"until it has sessions.{last}" in refused.message
-    assert "django_session" in tables(machine)
-    done = restore(
-        runner,
-        "/root/behind.sql",
-        restore_confirm="app",
-        restore_parts=["database"],
-        restore_allow_schema_mismatch=True,
-    )
+    project = ROOT / ".state" / "ahead"
+    shutil.rmtree(project, ignore_errors=True)
+    for folder in ("project", "variants/additive"):
+        shutil.copytree(ROOT / "molecule" / "release" / folder, project, dirs_exist_ok=True)
+    source = json.dumps({"django_source_path": str(project)})
+    machine.run(f"{BY_HAND.format(options='--single-transaction', schema='app')} > /root/behind.sql")
+    deployed = runner("deploy", "-e", source)
+    assert deployed.code == 0, deployed.message
+    assert has_note(machine)
+    wish = {"restore_confirm": "app", "restore_parts": ["database"]}
+    refused = restore(runner, "/root/behind.sql", **wish)
+    assert "until it has traffic.0002_entry_note" in refused.message
+    assert has_note(machine)
+    done = restore(runner, "/root/behind.sql", **wish, restore_allow_schema_mismatch=True)
     assert done.code == 0, done.message
-    assert any(f"sessions.{last}" in step for step in done.tasks[RESTORE]["next"])
-    assert "django_session" not in tables(machine)
+    assert any("traffic.0002_entry_note" in step for step in done.tasks[RESTORE]["next"])
+    assert not has_note(machine)
+    deployed = runner("deploy", "-e", source)
+    assert deployed.code == 0, deployed.message
+    assert has_note(machine)
+    # As the next tests expect it.
     deployed = runner("deploy")
     assert deployed.code == 0, deployed.message
-    assert "django_session" in tables(machine)
+    assert restore(runner, backup.id).code == 0
     machine.run("rm /root/behind.sql")
+
+
+def has_note(machine: Host) -> bool:
+    """Whether the column is there that the later migration adds."""
+    return "note" in sql(machine, "SHOW COLUMNS FROM app.traffic_entry LIKE 'note';").split()

@@ -75,8 +75,9 @@ class Upgrade:
         folder = self.guarded.folder(self.engine, [found] if found else [])
         if folder is None or not _data_dir.used(folder):
             return self.nothing("there is no data yet: the deploy makes it")
-        if self.guarded.state(self.engine, [found] if found else [], folder) == _data_dir.TORN:
-            raise _up.UpError(self.guarded.torn(folder))
+        refusal = self.guarded.refusal(self.guarded.state(self.engine, [found] if found else [], folder), folder)
+        if refusal:
+            raise _up.UpError(refusal)
         # A dry run sees what the real one takes back first.
         cut = bool(pending) and self.module.check_mode
         data = _mysql_version.parse(pending.data) if pending and cut else _mysql_version.of_data(folder)

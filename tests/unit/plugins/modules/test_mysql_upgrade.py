@@ -188,6 +188,16 @@ def test_half_initialised_data_is_not_upgraded(host: Upgradable) -> None:
     assert "never initialised to its end" in upgrade(host)["msg"]
 
 
+def test_tables_without_a_proof_are_not_upgraded_and_not_given_up(host: Upgradable) -> None:
+    (host.data / GUARD["marker"]).unlink()
+    (host.data / "shop").mkdir()
+    (host.data / "shop" / "a.ibd").touch()
+    host.state = {**EXITED, "ExitCode": 1}
+    told = upgrade(host)["msg"]
+    assert "holds tables of an application (shop)" in told
+    assert "docker volume rm" not in told
+
+
 def test_a_server_that_is_down_has_nothing_to_compare(host: Upgradable) -> None:
     host.state = EXITED
     assert "run barehost.django.deploy with the earlier image first" in upgrade(host)["msg"]

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from ansible_collections.barehost.django.plugins.module_utils import (
     _before,
+    _credentials,
     _dump,
     _host,
     _run_upgrade,
@@ -163,6 +164,49 @@ def test_a_step_that_mysql_does_not_go_is_refused(host: Upgradable, image: str) 
     assert told[0] == told[1]
     assert "an older server must not meet it" in told[0]
     assert serves_as_before(host)
+
+
+def rotating(host: Upgradable, word: str) -> dict[str, Any]:
+    """Leave a password that the server does not know yet; return what the run says of it."""
+    secret = host.root / "secrets" / "mysql_password"
+    secret.parent.mkdir()
+    secret.write_text("not-for-production-old")
+    if word == "cut off":
+        _before.note(host.root, ["secrets/mysql_password"])
+        secret.write_text("not-for-production-new")
+    if word == "noted":
+        _credentials.note(host.root, {"service": "mysql"}, "shop")
+    return {"changing": ["redis_password", "mysql_password"]} if word == "this run" else {}
+
+
+@pytest.mark.parametrize("word", ["this run", "cut off", "noted"])
+def test_passwords_that_the_server_does_not_know_yet_are_refused_first(host: Upgradable, word: str) -> None:
+    options = rotating(host, word)
+    told = [upgrade(host, check=check, **options)["msg"] for check in (True, False)]
+    assert told[0] == told[1]
+    named = "lock/rotation.json" if word == "noted" else "mysql_password"
+    assert told[0].startswith(f"mysql was left as it is: its passwords are being changed ({named}), ")
+    assert "Run barehost.django.deploy with the earlier image first" in told[0]
+    assert serves_as_before(host)
+    assert not any(host.did(command) for command in ("stop", "run", "cp", "up", "exec"))
+    assert not (host.root / "backups").exists()
+
+
+def test_an_upgrade_that_was_cut_off_is_not_gone_on_with_by_other_passwords(host: Upgradable) -> None:
+    state = cut_off(host, "upgrading")
+    told = [upgrade(host, check=check, changing=["mysql_root_password"])["msg"] for check in (True, False)]
+    assert told[0] == told[1]
+    assert "(mysql_root_password)" in told[0]
+    assert _upgrade_state.load(host.root) == state
+    assert not host.did("rm", "--force", TRIAL)
+
+
+def test_other_secrets_and_a_server_that_is_of_the_version_hinder_nobody(host: Upgradable) -> None:
+    rotating(host, "settled")
+    _before.note(host.root, ["secrets/mysql_password"])
+    _credentials.note(host.root, {"service": "redis"}, "shop")
+    assert upgrade(host, OLD, changing=["mysql_password"])["msg"].startswith("no upgrade of mysql: ")
+    assert upgrade(host, changing=["redis_password", "mysql_backup_password"])["changed"]
 
 
 def test_a_full_disk_is_refused_first(host: Upgradable, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -340,6 +340,20 @@ def test_what_the_application_may_have_written_is_never_taken_back(host: Upgrada
     assert (host.root / "backups" / "kept").exists()
 
 
+@pytest.mark.parametrize(
+    ("phase", "said"),
+    [("copying", "takes it back"), ("restoring", "takes it back"), ("starting", "brings it to its end")],
+)
+def test_what_was_cut_off_is_said_by_whoever_looks(host: Upgradable, phase: str, said: str) -> None:
+    assert _upgrade_state.left(host.root) == ""
+    cut_off(host, phase)
+    told = _upgrade_state.left(host.root)
+    assert told.startswith(f"the upgrade of mysql from 9.7.4 to mysql:26.7 was cut off ({phase}): ")
+    assert told.endswith(f", which {said}")
+    (host.root / "lock" / "upgrade.json").write_text("{")
+    assert "nobody knows how far an upgrade has come" in _upgrade_state.left(host.root)
+
+
 def test_nothing_is_put_in_place_of_data_that_is_in_use(host: Upgradable) -> None:
     state = replace(cut_off(host, _upgrade_state.UPGRADING), container="mysql-id")
     host.state = {}

@@ -11,7 +11,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.barehost.django.plugins.module_utils import _accounts_seen, _mysql_password, _mysql_text
+from ansible_collections.barehost.django.plugins.module_utils import (
+    _accounts_definers,
+    _accounts_seen,
+    _mysql_password,
+    _mysql_text,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -162,7 +167,9 @@ def plan(wish: Wish, seen: Seen, passwords: Passwords | None) -> Plan:
     """Compare what is wanted with what there is; without passwords for a server that has just been made with its first ones."""
     found = Plan()
     found.now += _schema_steps(wish, seen)
-    for account in wish.accounts:
+    left = _left_over(wish, seen)
+    kin = _accounts_definers.kin(wish, seen, left)
+    for account in (*wish.accounts, *kin):
         stored = seen.accounts.get(account.key)
         if stored is None:
             found.now.append(_made(account, passwords))
@@ -172,15 +179,39 @@ def plan(wish: Wish, seen: Seen, passwords: Passwords | None) -> Plan:
             found.later += later
         if account.kind != "root":
             found.now += _grant_steps(account, wish, seen)
+            found.warnings += _definer_warnings(account, wish, seen)
+    wanted = {account.key for account in (*wish.accounts, *kin)}
+    for key, why in _open_doors(seen, wanted):
+        _end(key, why, seen, found.now, found.warnings)
+    for key in left:
+        if key not in wanted:
+            _end(key, "not wanted any more", seen, found.later, found.warnings)
+    found.warnings += [_accounts_definers.beside(shown(one.key), seen.defined_by(one.key)) for one in kin]
+    found.warnings += _shadows(wish, seen, wanted)
+    return found
+
+
+def _left_over(wish: Wish, seen: Seen) -> list[tuple[str, str]]:
+    """Return the accounts of the stack that are not wanted any more."""
     wanted = {account.key for account in wish.accounts}
-    found.now += [_dropped(key, why) for key, why in _open_doors(seen, wanted)]
-    found.later += [
-        _dropped(key, "not wanted any more")
+    return [
+        key
         for key, stored in sorted(seen.accounts.items())
         if wish.whole and stored.attributes.get(MARK) in KINDS and key not in wanted
     ]
-    found.warnings += _shadows(wish, seen, wanted)
-    return found
+
+
+def _end(key: tuple[str, str], why: str, seen: Seen, steps: list[Step], warnings: list[str]) -> None:
+    """Remove an account, or let nobody log in with it where something runs as it."""
+    found = seen.defined_by(key)
+    # One without a name would be taken for whoever logs in, locked or not.
+    if not found or not key[0]:
+        steps.append(_dropped(key, why))
+        return
+    warnings.append(_accounts_definers.locked(shown(key), found))
+    if not seen.accounts[key].locked:
+        text = f"account {shown(key)}: locked, {why}, and still a definer"
+        steps.append(Step(text, f"ALTER USER {quoted(key)} ACCOUNT LOCK"))
 
 
 def foresee(wish: Wish, recorded: Mapping[str, Any], changing: Collection[str]) -> list[str]:
@@ -264,8 +295,9 @@ def _grant_steps(account: Account, wish: Wish, seen: Seen) -> list[Step]:
     pattern = _mysql_text.escaped_pattern(wish.database)
     target = f"{_mysql_text.grant_pattern(wish.database)}.*"
     grants = seen.grants_of(account.key)
+    wanted = account.wanted | _accounts_definers.needs(account, wish, seen)
     steps = []
-    missing = account.wanted - grants.schemas.get(pattern, frozenset())
+    missing = wanted - grants.schemas.get(pattern, frozenset())
     if missing:
         words = "ALL PRIVILEGES" if account.whole else listed(missing)
         text = f"account {name}: granted {'ALL' if account.whole else listed(missing)} on {wish.database}"
@@ -275,7 +307,7 @@ def _grant_steps(account: Account, wish: Wish, seen: Seen) -> list[Step]:
         steps.append(Step(f"account {name}: granted {listed(absent)}", f"GRANT {listed(absent)} ON *.* TO {who}"))
     for granted, held in sorted(grants.schemas.items()):
         own = granted == pattern
-        known = held - {"GRANT OPTION"} if own and account.whole else account.wanted if own else frozenset()
+        known = held - {"GRANT OPTION"} if own and account.whole else wanted if own else frozenset()
         surplus = held - known
         if surplus:
             where = f"{_mysql_text.backticked(granted)}.*"
@@ -290,6 +322,19 @@ def _grant_steps(account: Account, wish: Wish, seen: Seen) -> list[Step]:
         if not (account.whole and schema == wish.database):
             steps.append(Step(f"account {name}: revoked {words}", f"REVOKE {words} FROM {who}"))
     return steps
+
+
+def _definer_warnings(account: Account, wish: Wish, seen: Seen) -> list[str]:
+    """Say of an account what it keeps, and what it loses, though something runs as it."""
+    found = [one for one in seen.defined_by(account.key) if one.as_definer]
+    if account.whole or not found:
+        return []
+    needed = _accounts_definers.needs(account, wish, seen)
+    extra = needed - account.wanted
+    held = seen.grants_of(account.key).schemas.values()
+    lost = frozenset().union(*held) - account.wanted - needed - {"GRANT OPTION"}
+    words = [_accounts_definers.keeps(shown(account.key), extra, found)] if extra else []
+    return words + ([_accounts_definers.loses(shown(account.key), listed(lost), found)] if lost else [])
 
 
 def listed(privileges: Iterable[str]) -> str:

@@ -24,7 +24,21 @@ SECONDARY = "JSON_UNQUOTE(JSON_EXTRACT(User_attributes, '$.additional_password')
 GRANTED = "GRANTEE, PRIVILEGE_TYPE, IS_GRANTABLE = 'YES'"
 # As the tables of information_schema have it, where nothing is escaped.
 WHO = "CONCAT('\\'', User, '\\'@\\'', Host, '\\'')"
+# Whose objects nobody has made here.
+SYSTEM = "('mysql', 'sys', 'information_schema', 'performance_schema')"
 TO_WHOM = "CONCAT('\\'', TO_USER, '\\'@\\'', TO_HOST, '\\'')"
+DEFINERS = tuple(
+    (
+        f"'definer', DEFINER, {kind}, {schema}, {name}, {runs}",
+        f"information_schema.{table} WHERE {schema} NOT IN {SYSTEM}",
+    )
+    for table, kind, schema, name, runs in (
+        ("TRIGGERS", "'TRIGGER'", "TRIGGER_SCHEMA", "TRIGGER_NAME", "TRUE"),
+        ("EVENTS", "'EVENT'", "EVENT_SCHEMA", "EVENT_NAME", "TRUE"),
+        ("VIEWS", "'VIEW'", "TABLE_SCHEMA", "TABLE_NAME", "SECURITY_TYPE = 'DEFINER'"),
+        ("ROUTINES", "ROUTINE_TYPE", "ROUTINE_SCHEMA", "ROUTINE_NAME", "SECURITY_TYPE = 'DEFINER'"),
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -50,6 +64,18 @@ class Grants:
 
 
 @dataclass(frozen=True)
+class Defined:
+    """An object that belongs to an account."""
+
+    # As the server names it: TRIGGER, EVENT, VIEW, PROCEDURE or FUNCTION.
+    kind: str
+    schema: str
+    name: str
+    # Whether it runs with what that account may do.
+    as_definer: bool = True
+
+
+@dataclass(frozen=True)
 class Seen:
     """What a server says."""
 
@@ -58,6 +84,12 @@ class Seen:
     schema: tuple[str, str] | None = None
     accounts: Mapping[tuple[str, str], Stored] = field(default_factory=dict)
     grants: Mapping[str, Grants] = field(default_factory=dict)
+    # As the server says it, which is user@host.
+    definers: Mapping[str, tuple[Defined, ...]] = field(default_factory=dict)
+
+    def defined_by(self, key: tuple[str, str]) -> tuple[Defined, ...]:
+        """Return what belongs to an account."""
+        return self.definers.get(f"{key[0]}@{key[1]}", ())
 
     def grants_of(self, key: tuple[str, str]) -> Grants:
         """Return what an account may do; nothing where there is none."""
@@ -76,9 +108,9 @@ def fresh(wish: Wish) -> Seen:
 def question(database: str, accounts: Iterable[tuple[str, str]]) -> str:
     """Return the SQL that asks for all of it; each line of the answer is JSON."""
     keys = list(accounts)
-    grantees = ", ".join(_mysql_text.literal(f"'{name}'@'{host}'") for name, host in keys) or "''"
     names = ", ".join(_mysql_text.literal(name) for name, _ in keys) or "''"
-    by_grantee = f"WHERE GRANTEE IN ({grantees})"
+    # An account of the same name from elsewhere may be needed still.
+    by_grantee = f"WHERE GRANTEE IN (SELECT {WHO} FROM mysql.user WHERE User IN ({names}))"  # noqa: S608 - names are escaped
     literal = _mysql_text.literal(database)
     # What is selected, and from where; all names in it are escaped.
     parts = (
@@ -96,6 +128,7 @@ def question(database: str, accounts: Iterable[tuple[str, str]]) -> str:
         (f"'on table', {WHO}, Db, Table_name", f"mysql.tables_priv WHERE User IN ({names})"),
         (f"'on routine', {WHO}, Db, Routine_name, Routine_type", f"mysql.procs_priv WHERE User IN ({names})"),
         (f"'role', {TO_WHOM}, FROM_USER, FROM_HOST", f"mysql.role_edges WHERE TO_USER IN ({names})"),
+        *DEFINERS,
     )
     lines = [f"SELECT JSON_ARRAY({what}){f' FROM {source}' if source else ''}" for what, source in parts]  # noqa: S608 - names are escaped
     return SESSION + "".join(f"{line};\n" for line in lines)
@@ -116,7 +149,15 @@ def read(text: str) -> Seen:
         schema=(schema[0], schema[1]) if schema else None,
         accounts={(row[0], row[1]): _stored(row) for row in rows.get("account", [])},
         grants=_grants(rows),
+        definers=_definers(rows.get("definer", [])),
     )
+
+
+def _definers(rows: list[list[Any]]) -> dict[str, tuple[Defined, ...]]:
+    found: dict[str, tuple[Defined, ...]] = {}
+    for definer, kind, schema, name, runs in rows:
+        found[definer] = (*found.get(definer, ()), Defined(kind, schema, name, bool(runs)))
+    return found
 
 
 def _stored(row: list[Any]) -> Stored:

@@ -99,6 +99,19 @@ def noted(root: Path) -> dict[str, Any]:
     return dict(load(root / NOTE).get("wishes", {}))
 
 
+def unsettled(root: Path, names: Sequence[str], changing: Sequence[str], service: str) -> list[str]:
+    """Return what keeps a server from being asked with the passwords of the host's files: it may know other ones.
+
+    Those that this run replaces, those that one before it has replaced and not brought to its end, and the note of the latter.
+    """
+    before = _before.load(root)
+    held = {name: (before.get(f"{FOLDER}/{name}"), text_of(root / FOLDER / name)) for name in names}
+    cut_off = {
+        name for name, (old, new) in held.items() if old and str(old.get("content")).removesuffix("\n") != (new or "")
+    }
+    return sorted({*names} & {*changing} | cut_off) or ([NOTE] if service in noted(root) else [])
+
+
 def forget(root: Path) -> None:
     """Take the note away."""
     (root / NOTE).unlink(missing_ok=True)

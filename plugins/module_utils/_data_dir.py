@@ -6,6 +6,9 @@ The official image initialises an empty directory in steps, and takes one that i
 between is served with an empty password of root, or without the application's account. So the last thing that the
 initialisation does is to leave a marker in it (`mysql/init/99-initialised.sh`), and without one only a server that has
 proven itself counts: one that is healthy now, or that a release was recorded with.
+
+Tables of an application are only made by a server that lets it in. So where there are any without a proof, they were brought
+there, and a marker that was left behind is no reason to delete them.
 """
 
 from __future__ import annotations
@@ -25,12 +28,21 @@ if TYPE_CHECKING:
 
 # What a file system of its own holds when it is empty.
 NOTHING = frozenset({"lost+found"})
+# So many schemas in one line.
+SHOWN = 5
 # The engine starts what it has created within this time; later it is a second start.
 FIRST_START_SECONDS = 60
+# Directories of the server itself; those of an undo log or of a redo log begin with a `#`.
+SYSTEM = frozenset({"mysql", "sys", "performance_schema", "information_schema"})
+# Files of a table, of the engines and the versions that there are.
+TABLES = (".ibd", ".MYD", ".frm")
 MARKER_MODE = 0o640
 MARKER_TEXT = "barehost: initialised to its end\n"
 
-EMPTY, WHOLE, UNMARKED, BEGINNING, TORN = "empty", "whole", "unmarked", "beginning", "torn"
+EMPTY, WHOLE, UNMARKED, BEGINNING = "empty", "whole", "unmarked", "beginning"
+# No server may meet these: one that was cut off, and one that holds tables of an application and has no proof.
+TORN, UNPROVEN = "torn", "unproven"
+REFUSED = (TORN, UNPROVEN)
 
 
 @dataclass(frozen=True)
@@ -46,6 +58,8 @@ class Seen:
     recorded: bool = False
     # Whether its server is in its first start.
     beginning: bool = False
+    # The schemas that have tables of an application.
+    schemas: tuple[str, ...] = ()
 
 
 def state(seen: Seen) -> str:
@@ -56,7 +70,9 @@ def state(seen: Seen) -> str:
         return WHOLE
     if seen.healthy or seen.recorded:
         return UNMARKED
-    return BEGINNING if seen.beginning else TORN
+    if seen.beginning:
+        return BEGINNING
+    return UNPROVEN if seen.schemas else TORN
 
 
 def used(folder: Path) -> bool:
@@ -65,6 +81,22 @@ def used(folder: Path) -> bool:
         return any(not path.name.startswith(".") and path.name not in NOTHING for path in folder.iterdir())
     except OSError:
         return False
+
+
+def schemas(folder: Path) -> tuple[str, ...]:
+    """Return the directories of a data directory that hold tables of an application."""
+    with suppress(OSError):
+        found = sorted(path for path in folder.iterdir() if path.name not in SYSTEM and path.name[0] not in "#.")
+        return tuple(path.name for path in found if path.is_dir() and _holds_tables(path))
+    return ()
+
+
+def _holds_tables(folder: Path) -> bool:
+    """Whether there is a file of a table; what cannot be read may hold one."""
+    try:
+        return any(path.name.endswith(TABLES) for path in folder.iterdir())
+    except OSError:
+        return True
 
 
 def in_first_start(container: _compose.Container) -> bool:
@@ -91,6 +123,7 @@ def see(folder: Path, marker: str, born: str, containers: Sequence[_compose.Cont
         healthy=any(c.ready and c.health for c in containers),
         recorded=recorded(record, folder, born),
         beginning=any(map(in_first_start, containers)),
+        schemas=schemas(folder),
     )
 
 
@@ -104,8 +137,21 @@ def torn(service: str, volume: str, folder: Path, marker: str) -> str:
     """Say what a half-initialised data directory is, and what to do."""
     return (
         f"the data directory of {service} was never initialised to its end (volume {volume}, no {marker} in it): it may have no "
-        "password of root and no account of the application, so it is neither served nor deleted. Nothing of the application "
-        f"was ever stored in it: remove it by `docker ps -aq --filter volume={volume} | xargs -r docker rm --force; docker "
+        "password of root and no account of the application, so it is neither served nor deleted. There is no table of an "
+        f"application in it: remove it by `docker ps -aq --filter volume={volume} | xargs -r docker rm --force; docker "
         f"volume rm {volume}` on the host, then run the same again. If it has served all the same, say so by `touch "
         f"{folder / marker}`"
+    )
+
+
+def unproven(service: str, volume: str, folder: Path, marker: str) -> str:
+    """Say what a data directory is that holds an application's tables and nothing that speaks for it, and what to do."""
+    found = schemas(folder)
+    shown = ", ".join(found[:SHOWN]) + (f" and {len(found) - SHOWN} more" if len(found) > SHOWN else "")
+    return (
+        f"the data directory of {service} holds tables of an application ({shown}), and nothing says that it is whole (volume "
+        f"{volume}, no {marker} in it, and no server that was healthy with it): it was left as it is, and {service} is not started "
+        "on it. Never delete it. If the server that it comes from was shut down cleanly and all of its data is there, say so by "
+        f"`touch {folder / marker}` on the host, then run the same again. If not, put a whole copy in its place (the marker "
+        "begins with a dot: `cp -a <copy>/data/. <volume>/`), or move it away and restore a backup"
     )

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FILE = f"{_lock.FOLDER}/data"
+# Those of a drill and of the way off-site, beside which anything else may run.
+DRILL = f"{_lock.FOLDER}/drill"
+OFFSITE = f"{_lock.FOLDER}/offsite"
 POLL_SECONDS = 0.5
 # A backup of some gigabytes ends within it; who waits says for whom.
 WAIT_SECONDS = 900.0

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from ansible_collections.barehost.django.plugins.module_utils._manifest import Manifest
 
 KIND = "drill"
-LOCK = f"{_lock.FOLDER}/drill"
+LOCK = _data_lock.DRILL
 POLL_SECONDS = 5.0
 Trouble = (
     _backup_files.BackupError,

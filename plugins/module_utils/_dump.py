@@ -38,6 +38,12 @@ KILL_AFTER = 10
 # What `timeout` exits with; KILLED where it had to kill, and where somebody else did.
 TIMED_OUT = 124
 KILLED = 137
+# What MySQL says where a password is not the right one, and who puts that right.
+DENIED = re.compile(r"(?:ERROR|error:|said) 1045\b")
+SETTLED_BY = (
+    "the server knows another password than the stack's files: a change of passwords that was cut off is brought to its end by "
+    "barehost.django.deploy; then run the same again"
+)
 
 # The client reads the password from a pipe, so that it stands on no command line, in no environment and in no new file.
 # `printf` is part of the shell; `sed` sees the file and prints what an option file needs escaped.
@@ -139,6 +145,11 @@ def complaint(err: str) -> str:
     return next((line for line in lines if re.match(r"mysqldump: (?!\[Warning\])", line)), "")
 
 
+def advised(said: str) -> str:
+    """Say what to do, too, where the server did not let in whom it should."""
+    return f"{said}; {SETTLED_BY}" if DENIED.search(said) else said
+
+
 def why_bad(code: int, tail: bytes, err: str, seconds: int) -> str:
     """Say what is wrong with a dump; empty where nothing is."""
     if code == TIMED_OUT:
@@ -147,7 +158,7 @@ def why_bad(code: int, tail: bytes, err: str, seconds: int) -> str:
         return f"mysqldump was killed (exit {KILLED}), most likely for want of memory"
     last = ([line.strip() for line in err.splitlines() if line.strip()] or ["it said nothing"])[-1]
     if code != 0:
-        return f"mysqldump ended with {code}: {complaint(err) or last}"[:500]
+        return advised(f"mysqldump ended with {code}: {complaint(err) or last}"[:500])
     if complaint(err):
         return f"mysqldump complained: {complaint(err)}"[:500]
     return "" if complete(tail) else f"its end is missing, the line `-- Dump completed`: {last}"[:500]

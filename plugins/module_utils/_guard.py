@@ -112,9 +112,12 @@ class Guarded:
         seen = _data_dir.see(folder, self.marker, self.rules.born, self.containers(found), record)
         return _data_dir.state(seen)
 
-    def torn(self, folder: Path) -> str:
-        """Say what is wrong with one that is half-initialised."""
-        return _data_dir.torn(self.service, self.volume, folder, self.marker)
+    def refusal(self, state: str, folder: Path) -> str:
+        """Say what is wrong with one that no server may meet; empty with any other."""
+        if state not in _data_dir.REFUSED:
+            return ""
+        say = _data_dir.torn if state == _data_dir.TORN else _data_dir.unproven
+        return say(self.service, self.volume, folder, self.marker)
 
 
 def guarded(project: str, items: Iterable[Mapping[str, Any]]) -> list[Guarded]:
@@ -191,9 +194,10 @@ class Guards:
             if folder is None:
                 continue
             state = one.state(self.engine, snapshot.containers, folder)
-            if state == _data_dir.TORN:
-                self._end(one, snapshot.containers)
-                raise _up.UpError(one.torn(folder))
+            refusal = one.refusal(state, folder)
+            if refusal:
+                self._end(one, state, snapshot.containers)
+                raise _up.UpError(refusal)
             if state == _data_dir.UNMARKED:
                 self.unmarked.append((one, folder))
                 self._note(one.service, "mark", "its data directory has proven to be whole")
@@ -226,8 +230,10 @@ class Guards:
             return rules.parse(self.pending.data)
         return rules.of_data(folder)
 
-    def _end(self, one: Guarded, found: Sequence[_compose.Container]) -> None:
-        """Stop what must not be served."""
+    def _end(self, one: Guarded, state: str, found: Sequence[_compose.Container]) -> None:
+        """Stop what must not be served, which is what may let in anybody; tables of an application are none of that."""
+        if state != _data_dir.TORN:
+            return
         running = [c.id for c in one.containers(found) if c.state not in ("created", "exited", "dead")]
         if running and not self.check:
             self.engine.unpause([c.id for c in one.containers(found) if c.paused])
@@ -238,9 +244,11 @@ class Guards:
         found = self.engine.containers()
         for one in self.guarded(services):
             folder = one.folder(self.engine, found)
-            if folder is not None and one.state(self.engine, found, folder) == _data_dir.TORN:
-                self._end(one, found)
-                return f"{one.torn(folder)}. What came in between: {trouble}"
+            state = one.state(self.engine, found, folder) if folder is not None else ""
+            refusal = one.refusal(state, folder) if folder is not None else ""
+            if refusal:
+                self._end(one, state, found)
+                return f"{refusal}. What came in between: {trouble}"
         return trouble
 
     def mark(self, services: Sequence[str]) -> None:

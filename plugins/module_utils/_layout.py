@@ -13,10 +13,12 @@ from pathlib import Path
 from ansible_collections.barehost.django.plugins.module_utils import (
     _before,
     _compose,
+    _credentials,
     _data_lock,
     _dump,
     _lock,
     _release,
+    _upgrade_state,
 )
 
 DIRECTORIES = (
@@ -37,7 +39,8 @@ OTHERS = {
     f"{_lock.FOLDER}/{_lock.FILE}": "a file",
     STEP: "a file",
     _before.FILE: "a file",
-    _data_lock.FILE: "a file",
+    **dict.fromkeys((_data_lock.FILE, _data_lock.DRILL, _data_lock.OFFSITE), "a file"),
+    **dict.fromkeys((_upgrade_state.FILE, _credentials.NOTE, _credentials.RECORD), "a file"),
     _compose.OVERRIDE_FILE: "a file",
     f"{_release.RELEASES}/{_release.CURRENT}": "a link",
     **{f"{_release.STATIC}/{name}": "a link" for name in _release.STATIC_LINKS},

@@ -24,6 +24,7 @@ from ansible_collections.barehost.django.plugins.module_utils import (
     _restore_journal,
     _rollover,
     _units,
+    _upgrade_state,
 )
 
 if TYPE_CHECKING:
@@ -262,6 +263,8 @@ def look(module: AnsibleModule, project_dir: str, wish: Mapping[str, Any]) -> di
             "containers": sorted(own_names),
             **({"backups": backups_info(project_dir)} if wish.get("backups") else {}),
             **({"volumes": volume_names(module, project)} if wish["volumes"] and engine["present"] else {}),
+            # In between, so that one under way is seen to be at work.
+            **({"upgrade": _upgrade_state.left(Path(project_dir))} if wish.get("lock") else {}),
             **(lock_after(project_dir, held) if wish.get("lock") else {}),
         },
     }

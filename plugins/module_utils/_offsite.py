@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from ansible_collections.barehost.django.plugins.module_utils._backup_settings import Settings
 
 KIND = "offsite"
-LOCK = f"{_lock.FOLDER}/offsite"
+LOCK = _data_lock.OFFSITE
 # In memory, and gone with a reboot.
 FILES_BELOW = Path("/run")
 CACHE_BELOW = "/var/cache/barehost"

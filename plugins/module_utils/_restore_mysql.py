@@ -103,7 +103,7 @@ def failure(code: int, err: str, seconds: int) -> MysqlError:
         return MysqlError(f"it took longer than {seconds} seconds and was stopped")
     found = ERROR.search(err)
     if found:
-        return MysqlError(f"MySQL said {found[1]}: {found[2].strip()}"[:500], int(found[1]))
+        return MysqlError(_dump.advised(f"MySQL said {found[1]}: {found[2].strip()}"[:500]), int(found[1]))
     return MysqlError(f"the client of MySQL ended with {code}: {_pipes.last_line(err)}")
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Callable
 from ansible_collections.barehost.django.plugins.module_utils import (
     _before,
     _compose,
+    _credentials,
     _data_dir,
     _data_lock,
     _dump,
@@ -36,6 +37,8 @@ PROBLEMS = (_up.UpError, _dump.DumpError, _mysql_upgrade.CheckError, _data_lock.
 POLL_SECONDS = 1.0
 # For the answer of the healthcheck once root is let in.
 HEALTH_SECONDS = 30
+# The secrets that root and the healthcheck log in with.
+PASSWORDS = ("mysql_root_password", "mysql_password")
 BLOCK = 512
 MEGABYTE = 1 << 20
 
@@ -69,14 +72,17 @@ class Upgrade:
     def go(self) -> dict[str, Any]:
         """Do all of it; return what the module returns."""
         pending = _upgrade_state.load(self.root)
+        if pending:
+            self.demand_passwords()
         if pending and not self.module.check_mode:
             self.taken_back = self.take_up(pending)
         found = self.container()
         folder = self.guarded.folder(self.engine, [found] if found else [])
         if folder is None or not _data_dir.used(folder):
             return self.nothing("there is no data yet: the deploy makes it")
-        if self.guarded.state(self.engine, [found] if found else [], folder) == _data_dir.TORN:
-            raise _up.UpError(self.guarded.torn(folder))
+        refusal = self.guarded.refusal(self.guarded.state(self.engine, [found] if found else [], folder), folder)
+        if refusal:
+            raise _up.UpError(refusal)
         # A dry run sees what the real one takes back first.
         cut = bool(pending) and self.module.check_mode
         data = _mysql_version.parse(pending.data) if pending and cut else _mysql_version.of_data(folder)
@@ -85,6 +91,7 @@ class Upgrade:
             return self.nothing(f"it is {data}, as the image {self.params['image']} is")
         if found and found.image_id == self.wanted_id():
             return self.nothing(f"it is of the image {self.params['image']} already")
+        self.demand_passwords()
         if found is None or not (found.ready or cut):
             raise _up.UpError(
                 f"{self.guarded.service} does not serve ({_up.describe(found) if found else 'there is no container'}), and what "
@@ -97,6 +104,16 @@ class Upgrade:
             return self.result(changed=True, text=text)
         with _data_lock.held(self.root, "upgrade of MySQL"):
             return self.carry_out(found, folder, str(data), told)
+
+    def demand_passwords(self) -> None:
+        """Refuse where the server does not know the passwords yet that it is asked with: its accounts are seen to afterwards."""
+        found = _credentials.unsettled(self.root, PASSWORDS, self.params["changing"], self.guarded.service)
+        if found:
+            raise _up.UpError(
+                f"{self.guarded.service} was left as it is: its passwords are being changed ({', '.join(found)}), and an upgrade "
+                "logs in with those that it has. Run barehost.django.deploy with the earlier image first, which brings that to "
+                "its end (or give the earlier passwords), then run the same again"
+            )
 
     def nothing(self, why: str) -> dict[str, Any]:
         """Return that there is nothing to do."""

@@ -64,6 +64,21 @@ def load(root: Path) -> State | None:
         ) from error
 
 
+def left(root: Path) -> str:
+    """Say in one line which upgrade has not come to its end; empty where none has been begun."""
+    try:
+        state = load(root)
+    except _up.UpError as error:
+        return str(error)
+    if state is None:
+        return ""
+    way = "brings it to its end" if state.phase == STARTING else "takes it back"
+    return (
+        f"{state.describe()} was cut off ({state.phase}): start nothing by hand, and run barehost.django.upgrade_mysql or deploy, "
+        f"which {way}"
+    )
+
+
 def save(root: Path, state: State) -> None:
     """Put it on the disk."""
     path = root / FILE

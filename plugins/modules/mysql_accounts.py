@@ -15,6 +15,8 @@ description:
     A deploy does the same in the call that brings the services up; this module is for a playbook of your own.
   - Each account in O(accounts) gets its password and just its privileges. One that is missing is made, a privilege too many is
     revoked. Accounts without a name and root from elsewhere than localhost are removed, all others left alone.
+  - An account that a trigger, an event, a routine or a view runs as keeps what MySQL demands of it for that (C(TRIGGER), C(EVENT),
+    C(EXECUTE), C(SELECT)), and is locked and not removed, with a warning that names them.
   - Passwords are read from the files of the stack's secrets on the host, and travel to the server on a standard input.
   - A password that was replaced is taken beside the new one until a run that has O(discard).
 extends_documentation_fragment:

@@ -109,7 +109,8 @@ def ask_size(module: AnsibleModule, container: str) -> tuple[int, int]:
     code, out, err = module.run_command(_dump.size_cmd(container, module.params["database"], QUERY_SECONDS))
     if code != 0:
         reason = (err.strip() or out.strip() or "no word").splitlines()[-1][:500]
-        raise _dump.DumpError(f"MySQL does not let root ask for the size of the schema (exit {code}): {reason}")
+        said = f"MySQL does not let root ask for the size of the schema (exit {code}): {reason}"
+        raise _dump.DumpError(_dump.advised(said))
     return _dump.parse_size(out)
 
 

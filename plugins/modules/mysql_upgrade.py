@@ -70,6 +70,13 @@ options:
     type: list
     elements: str
     required: true
+  changing:
+    description:
+      - Names of the secrets that this run has made or replaced, or would. With one among them that the server is asked with, or
+        with one that an earlier run has replaced and not brought to its end, nothing is upgraded.
+    type: list
+    elements: str
+    default: []
   timeout:
     description: Seconds that each of the long steps may take, which are the dump, the clean shutdown and the first start.
     type: int
@@ -129,6 +136,7 @@ ARGUMENTS: dict[str, Any] = {
     "command": {"type": "list", "elements": "str", "default": []},
     "guard": {"type": "dict", "options": GUARD, "required": True},
     "healthcheck": {"type": "list", "elements": "str", "required": True},
+    "changing": {"type": "list", "elements": "str", "default": []},
     "timeout": {"type": "int", "default": 3600},
 }
 

@@ -11,85 +11,16 @@ import pytest
 from ansible_collections.barehost.django.plugins.module_utils import _accounts, _accounts_seen, _mysql_password
 from hypothesis import given
 from hypothesis import strategies as st
+from support.accounts import PASSWORDS, RUNTIME, but, plain_matches, plan, settled, stored, wish
 
-OPEN = "not-for-production-"
-PASSWORDS = {"mysql_password": f"{OPEN}1", "migrate": f"{OPEN}2", "backup": f"{OPEN}3", "root": f"{OPEN}4"}
-RUNTIME = ["SELECT", "INSERT"]
 ANY = st.characters(exclude_categories=["Cs"])
 IN_NAMES = st.characters(exclude_categories=["Cs", "Cc"], max_codepoint=0xFFFF)
 
 
-def wish(**changed: Any) -> _accounts.Wish:
-    """Return what the role wants."""
-
-    def account(name: str, kind: str, secret: str, host: str = "%", **more: list[str]) -> dict[str, Any]:
-        base = {"name": name, "host": host, "kind": kind, "secret": secret, "privileges": [], "global_privileges": []}
-        return {**base, **more}
-
-    accounts = [
-        account("root", "root", "root", "localhost"),
-        account("shop", "runtime", "mysql_password", privileges=RUNTIME),
-        account("shop_migrate", "migration", "migrate", privileges=["ALL"]),
-        account(
-            "shop_backup", "backup", "backup", "localhost", privileges=["SELECT"], global_privileges=["SHOW_ROUTINE"]
-        ),
-    ]
-    params = {"database": "shop_db", "charset": "utf8mb4", "collation": "utf8mb4_bin", "accounts": accounts}
-    return _accounts.Wish.read({**params, **changed})
-
-
-def stored(password: str, second: str = "", kind: str = "", **more: Any) -> _accounts_seen.Stored:
-    """Return an account as the server keeps it; in these tests a hash is the password itself."""
-    attributes = {_accounts.MARK: kind} if kind else {}
-    return _accounts_seen.Stored(_mysql_password.CACHING, password.encode(), second.encode(), attributes, **more)
-
-
-def settled() -> _accounts_seen.Seen:
-    """Return a server that is as it should be."""
-    return _accounts_seen.Seen(
-        ready=True,
-        schema=("utf8mb4", "utf8mb4_bin"),
-        accounts={
-            ("root", "localhost"): stored(PASSWORDS["root"]),
-            ("shop", "%"): stored(PASSWORDS["mysql_password"], kind="runtime"),
-            ("shop_migrate", "%"): stored(PASSWORDS["migrate"], kind="migration"),
-            ("shop_backup", "localhost"): stored(PASSWORDS["backup"], kind="backup"),
-            ("mysql.sys", "localhost"): stored("", locked=True),
-            ("dba", "%"): stored("somebody else's"),
-        },
-        grants={
-            "'shop'@'%'": _accounts_seen.Grants(schemas={"shop\\_db": frozenset(RUNTIME)}),
-            "'shop_migrate'@'%'": _accounts_seen.Grants(schemas={"shop\\_db": frozenset(_accounts.ALL)}),
-            "'shop_backup'@'localhost'": _accounts_seen.Grants(
-                frozenset({"SHOW_ROUTINE"}), {"shop\\_db": frozenset({"SELECT"})}
-            ),
-        },
-    )
-
-
-def but(seen: _accounts_seen.Seen, **changed: Any) -> _accounts_seen.Seen:
-    """Return a server that differs."""
-    accounts = {**seen.accounts, **changed.pop("accounts", {})}
-    grants = {**seen.grants, **changed.pop("grants", {})}
-    schema = changed.pop("schema", seen.schema)
-    return _accounts_seen.Seen(True, schema, {k: v for k, v in accounts.items() if v}, grants)  # noqa: FBT003 - ready
-
-
 @pytest.fixture(autouse=True)
 def plain_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Compare passwords as they are: the real comparison has its own tests."""
-
-    def matches(plugin: str, kept: bytes, password: str) -> bool:
-        return plugin == _mysql_password.CACHING and kept == password.encode()
-
-    monkeypatch.setattr(_mysql_password, "matches", matches)
-
-
-def plan(seen: _accounts_seen.Seen, **options: Any) -> tuple[list[str], list[str]]:
-    """Return the statements: at once, and in the end."""
-    found = _accounts.plan(options.pop("wish", wish()), seen, _accounts.Passwords(PASSWORDS, **options))
-    assert not [text for text in found.texts if OPEN in text]
-    return [step.sql for step in found.now], [step.sql for step in found.later]
+    """Compare passwords as they are."""
+    monkeypatch.setattr(_mysql_password, "matches", plain_matches)
 
 
 def test_nothing_is_done_to_accounts_that_are_as_they_should_be() -> None:
@@ -323,6 +254,8 @@ ANSWER = [
     ["on table", "'shop'@'%'", "mysql", "us`er"],
     ["on routine", "'shop'@'%'", "shop_db", "one", "PROCEDURE"],
     ["role", "'shop'@'%'", "helper", "%"],
+    ["definer", "shop@%", "TRIGGER", "shop_db", "t", 1],
+    ["definer", "shop@%", "VIEW", "shop_db", "v", 0],
 ]
 
 
@@ -344,6 +277,10 @@ def test_the_answer_of_a_server_is_read() -> None:
     )
     assert seen.grants_of(("shop_backup", "localhost")).everywhere == {"SHOW_ROUTINE"}
     assert seen.grants_of(("nobody", "%")) == _accounts_seen.Grants()
+    assert seen.defined_by(("shop", "%")) == (
+        _accounts_seen.Defined("TRIGGER", "shop_db", "t"),
+        _accounts_seen.Defined("VIEW", "shop_db", "v", as_definer=False),
+    )
 
 
 @pytest.mark.parametrize("text", ["", "no JSON", '["schema", "a", "b"]\n'])
@@ -361,5 +298,5 @@ def test_the_question_holds_any_name_as_a_literal(name: str) -> None:
     asked = _accounts_seen.question(name, [(name[:32], "%")])
     at = asked.index("SCHEMA_NAME = ") + len("SCHEMA_NAME = ")
     assert unquoted(asked[at:])[0] == name
-    at = asked.index("GRANTEE IN (") + len("GRANTEE IN (")
-    assert unquoted(asked[at:])[0] == f"'{name[:32]}'@'%'"
+    at = asked.index("User IN (") + len("User IN (")
+    assert unquoted(asked[at:])[0] == name[:32]

@@ -91,6 +91,18 @@ def test_what_is_wrong_with_a_dump(code: int, tail: bytes, err: str, problem: st
     assert bool(found) == bool(problem)
 
 
+@pytest.mark.parametrize(
+    "said",
+    ["mysqldump: Got error: 1045: Access denied", "ERROR 1045 (28000): Access denied", "MySQL said 1045: Access"],
+)
+def test_who_is_not_let_in_is_told_what_to_do(said: str) -> None:
+    assert _dump.advised(said) == f"{said}; {_dump.SETTLED_BY}"
+    assert _dump.why_bad(2, b"", "mysqldump: Got error: 1045: Access denied", 9).endswith("then run the same again")
+    assert _dump.advised("ERROR 1062 (23000): Duplicate entry '1045' for key") == (
+        "ERROR 1062 (23000): Duplicate entry '1045' for key"
+    )
+
+
 def test_sizes() -> None:
     assert _dump.parse_size("12\t4096\n") == (12, 4096)
     assert _dump.needed(1000) == 1200

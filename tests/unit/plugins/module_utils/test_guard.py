@@ -77,6 +77,60 @@ def test_half_initialised_data_is_refused_in_the_same_words(tmp_path: Path, stat
     assert f"touch {host.data / MARKER}" in told[0]
 
 
+def tables(host: Host, *names: str) -> None:
+    """Leave files in the data directory, as servers do."""
+    for name in names:
+        path = host.data / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+
+@pytest.mark.parametrize(("there", "action"), [(True, "start"), (False, "create")])
+def test_tables_of_an_application_are_never_called_nothing(tmp_path: Path, *, there: bool, action: str) -> None:
+    told = []
+    for check in (True, False):
+        host = Host(tmp_path, state=LATER, there=there)
+        host.fill(marked=False)
+        tables(host, "mysql/help.ibd", "sys/sys_config.ibd", "#innodb_temp/1.ibd", "shop@002ddb/orders.ibd")
+        told.append(refusal(host, check=check))
+        assert not any(host.did(word) for word in ("stop", "up", "rm"))
+        assert (host.data / "shop@002ddb" / "orders.ibd").exists()
+    assert told[0] == told[1]
+    assert "holds tables of an application (shop@002ddb)" in told[0]
+    assert f"`touch {host.data / MARKER}`" in told[0]
+    assert "docker volume rm" not in told[0]
+    assert "docker rm" not in told[0]
+    # And what it says is enough.
+    (host.data / MARKER).touch()
+    host.state = DOWN
+    assert steps(host) == [action]
+
+
+def test_tables_of_the_server_itself_are_no_application(tmp_path: Path) -> None:
+    host = Host(tmp_path, there=False)
+    host.fill(marked=False)
+    tables(
+        host, "mysql/help.ibd", "sys/sys_config.ibd", "#innodb_redo/x.ibd", "performance_schema/x.sdi", "shop/db.opt"
+    )
+    assert "never initialised to its end" in refusal(host)
+
+
+def test_a_first_start_that_breaks_off_over_tables_is_told_without_a_removal(tmp_path: Path) -> None:
+    class Breaking(Host):
+        def _compose(self, argv: list[str]) -> tuple[int, str, str]:
+            if "up" in argv:
+                self.fill(marked=False)
+                tables(self, "shop/orders.ibd")
+            return super()._compose(argv)
+
+    host = Breaking(tmp_path, there=False, breaks=AGAIN)
+    told = refusal(host)
+    assert "holds tables of an application (shop)" in told
+    assert "What came in between: service mysql failed" in told
+    assert "docker volume rm" not in told
+    assert not host.did("stop", "mysql-id")
+
+
 def test_data_without_a_container_is_half_initialised_too(tmp_path: Path) -> None:
     host = Host(tmp_path, there=False)
     host.fill(marked=False)

@@ -59,6 +59,12 @@ def test_a_directory_where_something_else_belongs(root: Path, name: str, wanted:
     assert f"{root / name} is a directory and has to be {wanted}: " in _layout.obstacle(str(root))
 
 
+def test_nothing_that_is_kept_beside_the_lock_is_forgotten() -> None:
+    beside = {name for name in _layout.OTHERS if name.startswith("lock/")}
+    names = ("before.json", "upgrade.json", "rotation.json", "accounts.json", "data", "drill", "offsite")
+    assert {f"lock/{name}" for name in names} <= beside
+
+
 def test_a_link_to_a_directory_is_one_and_a_link_to_nothing_is_none(root: Path, tmp_path: Path) -> None:
     (root / "backups").rmdir()
     (tmp_path / "disk").mkdir()

@@ -42,6 +42,19 @@ def test_what_is_in_the_way_of_the_lock_does_not_end_the_look(tmp_path: Path) ->
     assert "deploy.json is a directory" in _look.lock_after(str(tmp_path), {})["obstacle"]
 
 
+def test_who_looks_at_the_lock_sees_an_upgrade_that_was_cut_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_look, "engine_info", lambda _module: {"present": False})
+    monkeypatch.setattr(_look, "host_info", dict)
+    (tmp_path / "lock").mkdir()
+    (tmp_path / "lock" / "upgrade.json").write_text("{")
+    module: Any = types.SimpleNamespace(run_command=lambda *_args, **_options: (1, "", ""))
+    wish = {"project": "shop", "ports": [], "packages": [], "units": [], "volumes": False, "missing": False}
+    assert "upgrade has come" in _look.look(module, str(tmp_path), {**wish, "lock": True})["stack"]["upgrade"]
+    assert "upgrade" not in _look.look(module, str(tmp_path), wish)["stack"]
+
+
 @pytest.mark.parametrize(
     ("generations", "strays"),
     [({"web": "b"}, [False, True]), ({"worker": "b"}, [False, False]), (None, [False, False])],

@@ -166,6 +166,7 @@ def test_settings_alone_make_nothing() -> None:
             "MySQL said 1142: DROP command denied to user",
             1142,
         ),
+        (1, "ERROR 1045 (28000): Access denied for user", "is brought to its end by barehost.django.deploy", 1045),
         (124, "", "it took longer than 60 seconds", 0),
         (1, "sh: 1: mysql: not found\n", "ended with 1: sh: 1: mysql: not found", 0),
     ],

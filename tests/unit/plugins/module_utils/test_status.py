@@ -162,6 +162,14 @@ def test_what_is_in_the_way_of_a_deploy_is_said_before_it() -> None:
     assert (verdict, problems) == ("attention", [f"a deploy would be refused: {info['stack']['obstacle']}"])
 
 
+def test_an_upgrade_that_was_cut_off_is_said_unless_it_is_under_way() -> None:
+    info = copy.deepcopy(INFO)
+    info["stack"]["upgrade"] = "the upgrade of mysql from 8.4.7 to mysql:9.7 was cut off (upgrading)"
+    assert _status.assess(info) == ("attention", [info["stack"]["upgrade"]])
+    info["stack"]["lock"] = {**LOCK, "at_work": True}
+    assert _status.assess(info) == ("ok", [])
+
+
 def test_what_has_become_of_drills_and_of_the_way_off_site_has_a_line() -> None:
     info = copy.deepcopy(INFO)
     info["stack"]["backups"] = {

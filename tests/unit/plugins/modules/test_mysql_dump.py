@@ -99,6 +99,7 @@ def test_no_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_server_that_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     result = dump(tmp_path, monkeypatch, engine=server(code=1))
     assert "let root ask for the size of the schema (exit 1): ERROR 1045: Access denied" in result["msg"]
+    assert "is brought to its end by barehost.django.deploy" in result["msg"]
 
 
 def test_what_a_killed_run_left_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

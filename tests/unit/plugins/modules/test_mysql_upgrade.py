@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from ansible_collections.barehost.django.plugins.module_utils import (
     _before,
+    _credentials,
     _dump,
     _host,
     _run_upgrade,
@@ -165,6 +166,49 @@ def test_a_step_that_mysql_does_not_go_is_refused(host: Upgradable, image: str) 
     assert serves_as_before(host)
 
 
+def rotating(host: Upgradable, word: str) -> dict[str, Any]:
+    """Leave a password that the server does not know yet; return what the run says of it."""
+    secret = host.root / "secrets" / "mysql_password"
+    secret.parent.mkdir()
+    secret.write_text("not-for-production-old")
+    if word == "cut off":
+        _before.note(host.root, ["secrets/mysql_password"])
+        secret.write_text("not-for-production-new")
+    if word == "noted":
+        _credentials.note(host.root, {"service": "mysql"}, "shop")
+    return {"changing": ["redis_password", "mysql_password"]} if word == "this run" else {}
+
+
+@pytest.mark.parametrize("word", ["this run", "cut off", "noted"])
+def test_passwords_that_the_server_does_not_know_yet_are_refused_first(host: Upgradable, word: str) -> None:
+    options = rotating(host, word)
+    told = [upgrade(host, check=check, **options)["msg"] for check in (True, False)]
+    assert told[0] == told[1]
+    named = "lock/rotation.json" if word == "noted" else "mysql_password"
+    assert told[0].startswith(f"mysql was left as it is: its passwords are being changed ({named}), ")
+    assert "Run barehost.django.deploy with the earlier image first" in told[0]
+    assert serves_as_before(host)
+    assert not any(host.did(command) for command in ("stop", "run", "cp", "up", "exec"))
+    assert not (host.root / "backups").exists()
+
+
+def test_an_upgrade_that_was_cut_off_is_not_gone_on_with_by_other_passwords(host: Upgradable) -> None:
+    state = cut_off(host, "upgrading")
+    told = [upgrade(host, check=check, changing=["mysql_root_password"])["msg"] for check in (True, False)]
+    assert told[0] == told[1]
+    assert "(mysql_root_password)" in told[0]
+    assert _upgrade_state.load(host.root) == state
+    assert not host.did("rm", "--force", TRIAL)
+
+
+def test_other_secrets_and_a_server_that_is_of_the_version_hinder_nobody(host: Upgradable) -> None:
+    rotating(host, "settled")
+    _before.note(host.root, ["secrets/mysql_password"])
+    _credentials.note(host.root, {"service": "redis"}, "shop")
+    assert upgrade(host, OLD, changing=["mysql_password"])["msg"].startswith("no upgrade of mysql: ")
+    assert upgrade(host, changing=["redis_password", "mysql_backup_password"])["changed"]
+
+
 def test_a_full_disk_is_refused_first(host: Upgradable, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_host, "free_mb", lambda _path: 0)
     told = [upgrade(host, check=check)["msg"] for check in (True, False)]
@@ -186,6 +230,16 @@ def test_half_initialised_data_is_not_upgraded(host: Upgradable) -> None:
     (host.data / GUARD["marker"]).unlink()
     host.state = {**EXITED, "ExitCode": 1}
     assert "never initialised to its end" in upgrade(host)["msg"]
+
+
+def test_tables_without_a_proof_are_not_upgraded_and_not_given_up(host: Upgradable) -> None:
+    (host.data / GUARD["marker"]).unlink()
+    (host.data / "shop").mkdir()
+    (host.data / "shop" / "a.ibd").touch()
+    host.state = {**EXITED, "ExitCode": 1}
+    told = upgrade(host)["msg"]
+    assert "holds tables of an application (shop)" in told
+    assert "docker volume rm" not in told
 
 
 def test_a_server_that_is_down_has_nothing_to_compare(host: Upgradable) -> None:
@@ -284,6 +338,20 @@ def test_what_the_application_may_have_written_is_never_taken_back(host: Upgrada
     )
     assert (host.data / "written").exists()
     assert (host.root / "backups" / "kept").exists()
+
+
+@pytest.mark.parametrize(
+    ("phase", "said"),
+    [("copying", "takes it back"), ("restoring", "takes it back"), ("starting", "brings it to its end")],
+)
+def test_what_was_cut_off_is_said_by_whoever_looks(host: Upgradable, phase: str, said: str) -> None:
+    assert _upgrade_state.left(host.root) == ""
+    cut_off(host, phase)
+    told = _upgrade_state.left(host.root)
+    assert told.startswith(f"the upgrade of mysql from 9.7.4 to mysql:26.7 was cut off ({phase}): ")
+    assert told.endswith(f", which {said}")
+    (host.root / "lock" / "upgrade.json").write_text("{")
+    assert "nobody knows how far an upgrade has come" in _upgrade_state.left(host.root)
 
 
 def test_nothing_is_put_in_place_of_data_that_is_in_use(host: Upgradable) -> None:

@@ -44,10 +44,9 @@ HOST = [
     ({"preflight_supported_os": ["debian 99"]}, ["Debian GNU/Linux 13", "debian 99"]),
     ({"preflight_min_memory_mb": 99999999}, ["MiB of memory", "99999999"]),
     ({"preflight_min_disk_mb": 999999999}, ["MiB free", "999999999"]),
-    ({"mysql_user": "somebody"}, ["mysql_user is somebody", "set up with"]),
-    ({"redis_password": "another-password-than-the-one-that-is-kept"}, ["redis_password"]),
+    ({"mysql_database": "other"}, ["mysql_database is other", "set up with"]),
+    ({"mysql_backup_user": "app"}, ["mysql_backup_user is app", "another account"]),
     ({"nginx_http_port": 22}, ["port 22 by sshd", "nginx_http_port"]),
-    ({"mysql_password": "another-password-than-the-one-that-is-kept"}, ["mysql_password"]),
 ]
 
 

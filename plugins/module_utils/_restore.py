@@ -19,6 +19,7 @@ from ansible_collections.barehost.django.plugins.module_utils import (
     _pipes,
     _release,
     _restore_checks,
+    _restore_kept,
     _restore_mysql,
     _restore_objects,
     _restore_source,
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 DATABASE, MEDIA = "database", "media"
 # Made before each restore, as a plain dump: as a backup it would be the latest one, and restoring that again undone by it.
 SAFETY = "before-restore.sql"
-KEPT_DUMPS = 5
 LOCK_SECONDS, TRIES, PAUSE = 10, 6, 5.0
 OWN_ID = "secrets/stack_id"
 
@@ -140,6 +140,11 @@ def make_plan(
     ):
         if problem:
             raise RestoreError(problem)
+    if not job.keep_old:
+        refusal, warning = _restore_kept.lost_files(source, job.root / _dump.FOLDER, job.media, own.id)
+        if refusal:
+            raise RestoreError(refusal)
+        verified.warnings += [warning] if warning else []
     live = server.contents(job.database)
     before = count_before(job, server, live, verified)
     return Plan(source, verified, facts, live, before, stranger, devices)

@@ -14,6 +14,7 @@ from ansible_collections.barehost.django.plugins.module_utils import (
     _release,
     _restore,
     _restore_journal,
+    _restore_kept,
     _restore_media,
     _restore_mysql,
     _restore_sql,
@@ -91,7 +92,9 @@ class Back:
             _restore_media.swap(*paths, journal.media_names)
         self.note_migrations(journal)
         self.tidy(journal)
-        return f"the restore {journal.id} that was killed after its tables had moved was brought to its end"
+        kept = _restore_kept.of_before(self.job.root, journal.id, _restore.SAFETY, journal.media_old)
+        where = f"; what was there before it is in {kept}" if kept else ""
+        return f"the restore {journal.id} that was killed after its tables had moved was brought to its end{where}"
 
     def end_sessions(self) -> None:
         """End what the clients of a dead run may still be doing, which outlive the program that began them."""

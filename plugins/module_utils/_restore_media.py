@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 # Of ours, while a backup or a restore is at work; no upload.
 OWN = ".restore-"
+# Where the files of before are, among the backups.
+BEFORE = "media-before-"
 # The directory itself, as the archive names it.
 TOP = "media"
 MODE = 0o700
@@ -81,7 +83,7 @@ def place(root: Path, media: Path, restore_id: str) -> tuple[Path, Path]:
     backups = root / "backups"
     if backups.is_dir() and media.is_dir() and backups.stat().st_dev != media.stat().st_dev:
         return media / f"{OWN}{restore_id}.new", media / f"{OWN}{restore_id}.before"
-    return backups / f"{OWN}{restore_id}.media", backups / f"media-before-{restore_id}"
+    return backups / f"{OWN}{restore_id}.media", backups / f"{BEFORE}{restore_id}"
 
 
 def entries(folder: Path) -> list[str]:

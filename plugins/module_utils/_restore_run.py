@@ -20,6 +20,7 @@ from ansible_collections.barehost.django.plugins.module_utils import (
     _restore,
     _restore_back,
     _restore_journal,
+    _restore_kept,
     _restore_media,
     _restore_mysql,
     _restore_objects,
@@ -251,28 +252,28 @@ class Runner:
         try:
             self.back.note_migrations(journal)
             self.back.tidy(journal)
-            known = _restore_sql.ours(
-                self.job.database, _restore_sql.OLD, self.server.facts(self.job.database)["schemas"]
-            )
-            for name in known:
-                # The dump from before each restore stays.
-                if name != done.old_schema or not self.job.keep_old:
-                    self.server.run(_restore_sql.drop_schema(name))
-            if not self.job.keep_old:
-                done.old_schema = ""
-            dumps = sorted((self.job.root / _dump.FOLDER).glob(f"*-{_restore.SAFETY}.*"))
-            for path in dumps[: -_restore.KEPT_DUMPS]:
-                path.unlink()
-            for path in sorted((self.job.root / _dump.FOLDER).glob("media-before-*")):
-                if str(path) != done.old_media or not self.job.keep_old:
-                    shutil.rmtree(path, ignore_errors=True)
-            if not self.job.keep_old:
-                done.old_media = ""
+            self._forget(done)
             problem = _restore.flush_cache(self.job)
         except (_restore_mysql.MysqlError, _restore.RestoreError, OSError) as error:
             problem = f"not everything was tidied up: {error}"
         done.warnings += [problem] if problem else []
         self._mark(done, "tidy")
+
+    def _forget(self, done: Done) -> None:
+        """Remove what older restores have replaced, each kind only where this one has replaced something of it as well."""
+        keep = self.job.keep_old
+        facts = self.server.facts(self.job.database)
+        known = _restore_sql.ours(self.job.database, _restore_sql.OLD, facts["schemas"])
+        for name in _restore_kept.superfluous(known, done.old_schema, _restore_kept.SCHEMAS, keep_own=keep):
+            self.server.run(_restore_sql.drop_schema(name))
+        files = _restore_kept.media(self.job.root, self.job.media)
+        for name in _restore_kept.superfluous(files, done.old_media, _restore_kept.MEDIA, keep_own=keep):
+            shutil.rmtree(name, ignore_errors=True)
+        if not keep:
+            done.old_schema = done.old_media = ""
+        dumps = sorted((self.job.root / _dump.FOLDER).glob(f"*-{_restore.SAFETY}.*"))
+        for path in dumps[: -_restore_kept.DUMPS]:
+            path.unlink()
 
     def _mark(self, done: Done, name: str) -> None:
         """Note how long the step that has just ended took."""

@@ -6,8 +6,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.barehost.django.plugins.module_utils import _restore_kept
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from ansible_collections.barehost.django.plugins.module_utils._restore import Plan
     from ansible_collections.barehost.django.plugins.module_utils._restore_run import Done
@@ -62,7 +65,7 @@ def foreseen(plan: Plan, left: Sequence[str]) -> dict[str, Any]:
     return {**found, "msg": f"would restore {whose(plan)}: {counted(plan)}", "recovered": list(left)}
 
 
-def result(plan: Plan, done: Done, recovered: Sequence[str]) -> dict[str, Any]:
+def result(plan: Plan, done: Done, recovered: Sequence[str], media: Path) -> dict[str, Any]:
     """Return what was done."""
     found = common(plan)
     found["warned"] += [*recovered, *done.warnings]
@@ -81,16 +84,23 @@ def result(plan: Plan, done: Done, recovered: Sequence[str]) -> dict[str, Any]:
         "old_schema": done.old_schema,
         "old_media": done.old_media,
         "recovered": list(recovered),
-        "next": next_steps(plan, done),
+        "next": next_steps(plan, done, media),
     }
 
 
-def next_steps(plan: Plan, done: Done) -> list[str]:
+def next_steps(plan: Plan, done: Done, media: Path) -> list[str]:
     """Return what there is to do now."""
     behind = [warning for warning in plan.verified.warnings if "barehost.django.deploy" in warning]
     steps = [*behind, "look at the site, and run barehost.django.verify"]
-    if done.old_schema or done.old_media:
-        steps.append("what was replaced is removed by the next restore; the dump of it stays")
+    if done.old_schema:
+        steps.append(
+            f"the tables of the newest {_restore_kept.SCHEMAS} restores stay, and the dumps of {_restore_kept.DUMPS}"
+        )
     if done.safety_dump:
         steps.append(f"to go back: restore_from={done.safety_dump}")
+    if done.old_media:
+        files = _restore_kept.way_back(done.old_media, media)
+        steps.append(
+            f"the uploaded files of the newest {_restore_kept.MEDIA} restores stay; to go back, on the host: {files}"
+        )
     return [*steps, "tasks that were queued before may speak of rows that are not there any more"]

@@ -62,7 +62,10 @@ options:
     type: bool
     default: false
   keep_old:
-    description: Whether the replaced tables and files are kept until the next restore.
+    description:
+      - Whether the replaced tables and files are kept. Those of the newest two restores that replaced tables stay, and of the newest
+        three that replaced files; a restore of one kind leaves the other alone.
+      - Without it a restore of uploaded files is refused where no other backup of the stack holds any.
     type: bool
     default: true
   dump_first:
@@ -251,7 +254,7 @@ def restore(module: AnsibleModule, job: _restore.Job) -> dict[str, Any]:
         plan = _restore.make_plan(job, server, *found)
         done = runner.run(plan)
         most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-        return {**_restore_said.result(plan, done, recovered), "memory_mb": most}
+        return {**_restore_said.result(plan, done, recovered, job.media), "memory_mb": most}
 
 
 def main() -> None:

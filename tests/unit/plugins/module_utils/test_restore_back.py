@@ -170,7 +170,11 @@ def test_killed_after_its_tables_have_moved(scene: Scene, files: bool) -> None: 
     scene.swap_tables()
     if files:
         scene.swap_files()
-    assert "was brought to its end" in scene.back().recover()[0]
+    dump = scene.root / "backups" / f"{STAMP}-before-restore.sql.gz"
+    dump.touch()
+    said = scene.back().recover()[0]
+    assert said.endswith(f"was brought to its end; what was there before it is in {dump} and {scene.root / 'before'}")
+    dump.unlink()
     assert scene.is_new()
     assert scene.is_tidy()
     assert scene.server.schemas[NAMES.old] == {"t": "old", "u": "old"}

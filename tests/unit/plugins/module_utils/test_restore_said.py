@@ -15,6 +15,8 @@ from ansible_collections.barehost.django.plugins.module_utils import (
 from ansible_collections.barehost.django.plugins.module_utils._restore_sql import Contents
 from ansible_collections.barehost.django.plugins.module_utils._restore_text import Found
 
+MEDIA = Path("/opt/shop/media")
+
 
 def plan(*warnings: str, stranger: str = "") -> _restore.Plan:
     path = Path("/b/x.sql")
@@ -43,17 +45,21 @@ def test_a_result_says_where_the_data_of_before_is_and_what_to_do() -> None:
     done = _restore_run.Done(
         "x", safety_dump="/b/s.sql.zst", old_schema="a__before_x", old_media="/b/m", seconds={"load": 1.5}
     )
-    said = _restore_said.result(plan("run barehost.django.deploy now", stranger="shop@web1"), done, ["that was killed"])
+    said = _restore_said.result(
+        plan("run barehost.django.deploy now", stranger="shop@web1"), done, ["that was killed"], MEDIA
+    )
     assert said["msg"] == (
         "restored x.sql of shop@web1: 2 tables with 3 rows in 1.5 s; the tables of before are in the schema a__before_x; "
         "their dump is /b/s.sql.zst; the files of before are in /b/m"
     )
     assert said["next"][0] == "run barehost.django.deploy now"
     assert "to go back: restore_from=/b/s.sql.zst" in said["next"]
+    files = "find /b/m -mindepth 1 -maxdepth 1 -exec cp -a --remove-destination -t /opt/shop/media {} +"
+    assert [step for step in said["next"] if step.endswith(f"to go back, on the host: {files}")]
     assert said["recovered"] == ["that was killed"]
 
 
 def test_where_nothing_was_kept_nothing_is_said_of_it() -> None:
-    said = _restore_said.result(plan(), _restore_run.Done("x"), [])
+    said = _restore_said.result(plan(), _restore_run.Done("x"), [], MEDIA)
     assert said["msg"] == "restored x.sql: 2 tables with 3 rows in 0 s"
-    assert [step for step in said["next"] if "replaced" in step or "go back" in step] == []
+    assert [step for step in said["next"] if "stay" in step or "go back" in step] == []

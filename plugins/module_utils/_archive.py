@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from typing import Callable
 
 BLOCK = 1 << 16
 KEPT = (stat.S_ISREG, stat.S_ISDIR, stat.S_ISLNK)
@@ -50,22 +51,27 @@ class Padded:
         return found + bytes(wanted - len(found))
 
 
-def pack(root: Path, names: Sequence[str], target: Any, uncounted: Sequence[str] = ()) -> Packed:  # noqa: ANN401
+def pack(
+    root: Path,
+    names: Sequence[str],
+    target: Any,  # noqa: ANN401
+    left_out: Callable[[Path], bool] = lambda _path: False,
+) -> Packed:
     """Write files and directories below root, and all that is in them, into a tar stream; target has `write`.
 
+    left_out is asked of each path below root, and takes all that is in it.
     What goes while it is read is left out, and what shrinks is filled up; both are warnings. Links stay links.
     """
     packed = Packed()
     with tarfile.open(mode="w|", fileobj=target, format=tarfile.PAX_FORMAT, bufsize=1 << 20) as archive:
-        for path in walk(root, names):
-            if str(path.relative_to(root)) not in uncounted:
-                add(archive, root, path, packed)
+        for path in walk(root, names, left_out):
+            add(archive, root, path, packed)
             # It would remember every member, for the end of an archive that is not written as a stream.
             cast("Any", archive).members = []
     return packed
 
 
-def walk(root: Path, names: Sequence[str]) -> Iterator[Path]:
+def walk(root: Path, names: Sequence[str], left_out: Callable[[Path], bool]) -> Iterator[Path]:
     """Return paths and all that is below them, in a fixed order, without following links."""
     for name in names:
         start = root / name
@@ -75,8 +81,9 @@ def walk(root: Path, names: Sequence[str]) -> Iterator[Path]:
         if start.is_symlink() or not start.is_dir():
             continue
         for parent, folders, files in os.walk(start):
-            folders.sort()
-            yield from (Path(parent) / each for each in sorted([*folders, *files]))
+            here = Path(parent).relative_to(root)
+            folders[:] = sorted(each for each in folders if not left_out(here / each))
+            yield from (Path(parent) / each for each in sorted([*folders, *files]) if not left_out(here / each))
 
 
 def add(archive: tarfile.TarFile, root: Path, path: Path, packed: Packed) -> None:

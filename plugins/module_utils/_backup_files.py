@@ -19,11 +19,13 @@ from ansible_collections.barehost.django.plugins.module_utils import (
     _files,
     _manifest,
     _pipes,
+    _restore_media,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
+    from typing import Callable
 
     from ansible_collections.barehost.django.plugins.module_utils._backup_settings import Settings
 
@@ -154,24 +156,34 @@ def dump(settings: Settings, container: str, folder: Path) -> tuple[dict[str, An
 
 
 def pack(
-    folder: Path, name: str, root: Path, names: Sequence[str], filters: Sequence[Sequence[str]]
+    folder: Path, name: str, filters: Sequence[Sequence[str]], fill: Callable[[Watched], _archive.Packed]
 ) -> tuple[dict[str, Any], list[str]]:
-    """Write an archive of files below root; return what the manifest says of it, and what could not be had as it was."""
+    """Write an archive; return what the manifest says of it, and what could not be had as it was."""
     with _pipes.writing(folder / name, filters) as writer:
-        packed = _archive.pack(root, names, Watched(writer, folder))
+        packed = fill(Watched(writer, folder))
         written = writer.finish()
     return entry(written, plain_bytes=packed.plain_bytes, entries=packed.entries), packed.warnings
 
 
 def media(settings: Settings, folder: Path) -> tuple[dict[str, Any], list[str]]:
     """Pack what users have uploaded."""
-    return pack(folder, _manifest.MEDIA, settings.root, [settings.media], [_pipes.zstd_cmd(settings.zstd_level)])
+
+    def left_out(path: Path) -> bool:
+        # What a restore has replaced is no upload, and no restore would take it.
+        return str(path.parent) == settings.media and _restore_media.is_ours(path.name)
+
+    filters = [_pipes.zstd_cmd(settings.zstd_level)]
+    return pack(
+        folder, _manifest.MEDIA, filters, lambda to: _archive.pack(settings.root, [settings.media], to, left_out)
+    )
 
 
 def configuration(settings: Settings, folder: Path) -> tuple[dict[str, Any], list[str]]:
     """Pack configuration and secrets, encrypted before they touch the disk."""
     filters = [_pipes.zstd_cmd(settings.zstd_level), _pipes.age_cmd(settings.age_recipients)]
-    return pack(folder, _manifest.SETTINGS, settings.root, settings_of(settings.root), filters)
+    return pack(
+        folder, _manifest.SETTINGS, filters, lambda to: _archive.pack(settings.root, settings_of(settings.root), to)
+    )
 
 
 def settings_of(root: Path) -> list[str]:

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import socket
 import subprocess
@@ -20,6 +19,7 @@ from ansible_collections.barehost.django.plugins.module_utils import (
     _release,
     _restore_checks,
     _restore_kept,
+    _restore_media,
     _restore_mysql,
     _restore_objects,
     _restore_source,
@@ -77,7 +77,7 @@ class Plan:
     live: _restore_sql.Contents
     before: dict[str, int]
     stranger: str
-    devices: tuple[str, str]
+    devices: Sequence[str]  # where the data, the dump of before and the uploaded files go
 
     def tables(self) -> list[dict[str, Any]]:
         """Return each table with its rows before and after."""
@@ -128,7 +128,7 @@ def make_plan(
     record = _release.current_record(str(job.root)) or {}
     made_by = str(source.manifest.release.get("id", "")) if source.manifest else ""
     records = _release.records(str(job.root))
-    devices = (data_path(server.container, job.root), str(job.root))
+    devices = (data_path(server.container, job.root), *places(job))
     for problem in (
         altered(job, source, stranger),
         _restore_checks.confirmed(stranger, job.confirm, own),
@@ -170,16 +170,17 @@ def altered(job: Job, source: _restore_source.Source, stranger: str) -> str:
         return _restore_checks.altered(source, lines)
 
 
-def room_of(paths: tuple[str, str], reserve: int) -> _restore_checks.Room:
+def places(job: Job) -> tuple[str, str]:
+    """Return a path on the file system that the dump of before goes to, and one on that which the uploaded files are unpacked on."""
+    backups = job.root / _dump.FOLDER
+    new, _old = _restore_media.place(job.root, job.media, now_id())
+    return tuple(str(path if path.is_dir() else job.root) for path in (backups, new.parent))  # type: ignore[return-value]
+
+
+def room_of(paths: Sequence[str], reserve: int) -> _restore_checks.Room:
     """Return how much room there is."""
-    data, files = paths
-    return _restore_checks.Room(
-        shutil.disk_usage(data).free,
-        os.stat(data).st_dev,  # noqa: PTH116 - both are texts
-        shutil.disk_usage(files).free,
-        os.stat(files).st_dev,  # noqa: PTH116
-        reserve,
-    )
+    found = [(shutil.disk_usage(path).free, Path(path).stat().st_dev) for path in paths]
+    return _restore_checks.Room(*found[0], *found[1], *found[2], reserve)
 
 
 def now_id() -> str:

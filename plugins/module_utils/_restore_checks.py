@@ -42,6 +42,8 @@ class Room:
     data_device: int
     files_free: int
     files_device: int
+    media_free: int
+    media_device: int
     reserve: int
 
 
@@ -169,16 +171,17 @@ def room(room: Room, verified: Verified, *, binlog: bool, schema_bytes: int) -> 
     """Refuse before a disk is full, which would stop the database too."""
     plain = verified.found.bytes
     for_data = int(plain * (DATA_FACTOR + (LOG_FACTOR if binlog else 0)))
-    for_files = _dump.needed(schema_bytes) + verified.media[1]
     wishes = (
-        [(for_data + for_files, room.data_free, "the file system of MySQL and of the stack")]
-        if room.data_device == room.files_device
-        else [(for_data, room.data_free, "the file system of MySQL"), (for_files, room.files_free, "that of the stack")]
+        (for_data, room.data_device, room.data_free, "of MySQL"),
+        (_dump.needed(schema_bytes), room.files_device, room.files_free, "of the backups"),
+        (verified.media[1], room.media_device, room.media_free, "of the uploaded files"),
     )
-    for wish, free, where in wishes:
-        if wish + room.reserve > free:
+    for device in sorted({device for _wish, device, _free, _whose in wishes}):
+        there = [item for item in wishes if item[1] == device]
+        wish, free = sum(item[0] for item in there), min(item[2] for item in there)
+        if wish and wish + room.reserve > free:
             return (
-                f"{where} has {_dump.megabytes(free)} free, and restoring may take {_dump.megabytes(wish)} beside the "
-                f"{_dump.megabytes(room.reserve)} that are left alone: make room first"
+                f"the file system {' and '.join(item[3] for item in there)} has {_dump.megabytes(free)} free, and restoring may "
+                f"take {_dump.megabytes(wish)} beside the {_dump.megabytes(room.reserve)} that are left alone: make room first"
             )
     return ""

@@ -9,6 +9,7 @@ system. Where an entry is says how far a swap has come: in the folder of the new
 from __future__ import annotations
 
 import posixpath
+import re
 import shutil
 import tarfile
 from typing import IO, TYPE_CHECKING
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 # Of ours, while a backup or a restore is at work; no upload.
 OWN = ".restore-"
+OURS = re.compile(re.escape(OWN) + r"\d{8}T\d{6}Z\.(?:new|before)")
 # Where the files of before are, among the backups.
 BEFORE = "media-before-"
 # The directory itself, as the archive names it.
@@ -32,13 +34,18 @@ class MediaError(Exception):
     """Files that must not be unpacked, or that are not those of the backup."""
 
 
+def is_ours(name: str) -> bool:
+    """Whether an entry of the directory is no upload, but what a restore has put there; nothing of it goes into a backup."""
+    return OURS.fullmatch(name) is not None
+
+
 def flaw(member: tarfile.TarInfo) -> str:
     """Say why a member must not be unpacked; empty where it may be."""
     parts = member.name.split("/")
     if parts[0] != TOP or ".." in parts:
         return f"it is not below {TOP}/"
-    if len(parts) > 1 and parts[1].startswith(OWN):
-        return f"a name that begins with {OWN} is one of a restore"
+    if len(parts) > 1 and is_ours(parts[1]):
+        return "its name is one of a restore"
     if member.issym() or member.islnk():
         base = posixpath.dirname(member.name) if member.issym() else ""
         target = posixpath.normpath(posixpath.join(base, member.linkname))
@@ -88,7 +95,7 @@ def place(root: Path, media: Path, restore_id: str) -> tuple[Path, Path]:
 
 def entries(folder: Path) -> list[str]:
     """Return what is in a directory, but for what a restore has put there."""
-    return sorted(path.name for path in folder.iterdir() if not path.name.startswith(OWN)) if folder.is_dir() else []
+    return sorted(path.name for path in folder.iterdir() if not is_ours(path.name)) if folder.is_dir() else []
 
 
 def make(folder: Path) -> None:

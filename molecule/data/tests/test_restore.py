@@ -81,11 +81,14 @@ def test_all_of_it_comes_back(machine: Host, runner: Runner, backup: Backup) -> 
     assert machine.run(f"cat {result['old_media']}/later {result['old_media']}/zoo/deep/file") == "laternow"
     entry = json.loads(machine.run("tail -n 1 /var/log/barehost/app.jsonl"))
     assert (entry["result"], backup.id in entry["message"]) == ("ok", True)
-    # And the way back is the dump that was made first.
+    # And the way back is the dump that was made first, and what the restore has printed for the files.
     back = restore(runner, result["safety_dump"])
     assert back.code == 0, back.message
     assert "zoo_only_now" in tables(machine)
-    assert old_schemas(machine) == [back.tasks[RESTORE]["old_schema"]]
+    assert old_schemas(machine) == [result["old_schema"], back.tasks[RESTORE]["old_schema"]]
+    assert state(machine)["files"] == then["files"]
+    machine.run(next(step for step in result["next"] if "on the host: " in step).partition("on the host: ")[2])
+    assert state(machine)["files"] == now["files"]
 
 
 def test_the_latest_one_is_taken_by_that_name(runner: Runner, backup: Backup) -> None:

@@ -51,6 +51,18 @@ def test_links_stay_links_and_two_names_are_two_files(tmp_path: Path) -> None:
     ]
 
 
+def test_what_is_left_out_takes_all_that_is_in_it(tmp_path: Path) -> None:
+    for name in ("media/own/deep", "media/a/own"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "file").write_text("x")
+    target = io.BytesIO()
+    result = _archive.pack(tmp_path, ["media"], target, lambda path: str(path) == "media/own")
+    target.seek(0)
+    with tarfile.open(fileobj=target) as archive:
+        assert archive.getnames() == ["media", "media/a", "media/a/own", "media/a/own/file"]
+    assert result.entries == 4
+
+
 def test_a_pipe_is_left_out_with_a_warning(tmp_path: Path) -> None:
     (tmp_path / "media").mkdir()
     os.mkfifo(tmp_path / "media" / "pipe")

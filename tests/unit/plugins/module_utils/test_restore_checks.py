@@ -149,19 +149,23 @@ def test_what_nobody_knows_is_said(serving: dict[str, Any]) -> None:
     assert "nobody can say" in found.warnings[0]
 
 
-def room(data: int, files: int, *, one: bool) -> _restore_checks.Room:
-    return _restore_checks.Room(data * MB, 1, files * MB, 1 if one else 2, 100 * MB)
+def room(data: int, files: int, *, one: bool, media: int = 0) -> _restore_checks.Room:
+    """Have one file system or two, and one more for the uploaded files where they have any room of their own."""
+    own = 1 if one else 2
+    return _restore_checks.Room(data * MB, 1, files * MB, own, (media or files) * MB, 3 if media else own, 100 * MB)
 
 
 @pytest.mark.parametrize(
     ("room_there", "binlog", "where"),
     [
         (room(700, 700, one=True), True, ""),
-        (room(500, 500, one=True), True, "the file system of MySQL and of the stack"),
+        (room(500, 500, one=True), True, "the file system of MySQL and of the backups"),
         (room(500, 500, one=True), False, ""),
         (room(401, 230, one=False), True, ""),
         (room(399, 230, one=False), True, "the file system of MySQL has"),
-        (room(401, 200, one=False), True, "that of the stack"),
+        (room(401, 220, one=False, media=110), True, ""),
+        (room(401, 220, one=False, media=109), True, "the file system of the uploaded files has"),
+        (room(401, 200, one=False), True, "the file system of the backups and of the uploaded files"),
     ],
 )
 def test_there_has_to_be_room(room_there: _restore_checks.Room, binlog: bool, where: str) -> None:  # noqa: FBT001 - a column

@@ -1,0 +1,52 @@
+# Copyright: (c) 2026, The barehost authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What of the uploaded files goes into a backup."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING
+
+from ansible_collections.barehost.django.plugins.module_utils import (
+    _backup_files,
+    _backup_settings,
+    _manifest,
+    _pipes,
+    _restore,
+    _restore_media,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+
+def test_what_a_restore_has_replaced_is_no_upload(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_pipes, "zstd_cmd", lambda _level: ["cat"])
+    stamp = "20261126T030000Z"
+    for name in (f"media/.restore-{stamp}.before", f"media/deep/.restore-{stamp}.before", "media/.restore-me", "to"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "file").write_text("x")
+    settings = _backup_settings.Settings("shop", str(tmp_path), "shop", media="media")
+    entry, said = _backup_files.media(settings, tmp_path / "to")
+    path = tmp_path / "to" / _manifest.MEDIA
+    names = subprocess.run(["tar", "--list", "--file", str(path)], capture_output=True, text=True, check=True).stdout
+    assert f"media/.restore-{stamp}.before" not in names
+    assert f"media/deep/.restore-{stamp}.before/file\n" in names
+    assert "media/.restore-me/file\n" in names
+    # And a restore takes all of it.
+    with path.open("rb") as stream:
+        assert _restore_media.look_through(stream) == (entry["entries"], entry["plain_bytes"])
+    assert (entry["entries"], said) == (6, [])
+
+
+def test_room_is_looked_for_where_the_files_are_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = _restore.Job(tmp_path, "shop", "shop", "latest")
+    (tmp_path / "media").mkdir()
+    assert _restore.places(job) == (str(tmp_path), str(tmp_path))
+    backups, media = tmp_path / "backups", tmp_path / "media"
+    backups.mkdir()
+    assert _restore.places(job) == (str(backups), str(backups))
+    monkeypatch.setattr(_restore_media, "place", lambda _root, folder, name: (folder / name, folder / "old"))
+    assert _restore.places(job) == (str(backups), str(media))

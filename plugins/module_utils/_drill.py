@@ -259,17 +259,3 @@ def summary(problems: Sequence[str]) -> str:
     """Return problems in one line."""
     more = f", and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
     return "; ".join(problems[:SHOWN]) + more
-
-
-def audited_digest(lines: Iterable[str], backup: str) -> str:
-    """Return what the audit log says the digest of a backup's manifest is; the first word counts, others may follow it."""
-    for line in lines:
-        if backup not in line:
-            continue
-        try:
-            entry = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(entry, dict) and entry.get("to") == backup and entry.get("manifest_sha256"):
-            return str(entry["manifest_sha256"])
-    return ""

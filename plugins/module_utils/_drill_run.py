@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from ansible_collections.barehost.django.plugins.module_utils import (
     _audit,
+    _audited,
     _backup_files,
     _backup_settings,
     _backup_source,
@@ -135,7 +137,7 @@ def drill(settings: Settings, backup: str, clock: _work.Clock) -> Report:
         age = (clock() - _retention.time_of(manifest.id)).total_seconds()
         report = Report(manifest.id, round(age), manifest.rows, len(manifest.tables), warnings=warnings)
         with report.stage("verify"):
-            verify(settings, folder, manifest)
+            report.warnings += verify(settings, folder, manifest)
         plan = look(settings, folder, manifest)
         try:
             carry_out(settings, wish, plan, report, deadline)
@@ -151,11 +153,12 @@ def foresee(settings: Settings, backup: str) -> str:
     need_programs()
     folder, manifest = choose(settings, backup)
     with _retention.reading(folder):
-        verify(settings, folder, manifest)
+        said = verify(settings, folder, manifest)
         look(settings, folder, manifest)
     return (
         f"would load backup {manifest.id} ({manifest.rows} rows in {len(manifest.tables)} tables) into a throw-away server of "
         f"{manifest.mysql['image']} with {wish.memory_mb} MiB, count its rows, and let the app read it"
+        + "".join(f"; {text}" for text in said)
     )
 
 
@@ -193,37 +196,20 @@ def choose(settings: Settings, backup: str) -> tuple[Path, Manifest]:
     return settings.backups / name, manifest
 
 
-def verify(settings: Settings, folder: Path, manifest: Manifest) -> None:
-    """Refuse a backup that is not the one that was made."""
-    noted = audited(settings, manifest.id)
-    digest = _pipes.digest_of(folder / _manifest.FILE).sha256
-    if not noted:
-        raise _drill.DrillError(
-            f"the audit log {log_of(settings)} has no line of backup {manifest.id}: nobody can say whether its manifest is the "
-            "one that was written"
-        )
-    if noted != digest:
-        raise _drill.DrillError(
-            f"{folder / _manifest.FILE} is not the one that was written: its SHA-256 is {digest[:12]}… and the audit log has "
-            f"{noted[:12]}…: somebody has changed it"
-        )
+def verify(settings: Settings, folder: Path, manifest: Manifest) -> list[str]:
+    """Refuse a backup that is not the one that was made; return what nobody can say.
+
+    Whoever makes a backup here notes it here, too. Another host's was noted there, and loading it proves what there is to prove.
+    """
+    log = Path(settings.audit_log or _audit.default_path(settings.dir))
+    changed, unknown = _audited.ask(folder, manifest.id, log)
+    own = (_backup_settings.identity(settings.root), socket.gethostname())
+    if changed or (unknown and (manifest.stack.get("id"), manifest.stack.get("host")) == own):
+        raise _drill.DrillError(changed or unknown)
     problem = _manifest.damage(folder, manifest)
     if problem:
         raise _manifest.ManifestError(problem)
-
-
-def log_of(settings: Settings) -> str:
-    """Return the path of the audit log."""
-    return settings.audit_log or _audit.default_path(settings.dir)
-
-
-def audited(settings: Settings, backup: str) -> str:
-    """Return the digest that was noted when a backup was made; empty where none was."""
-    try:
-        with Path(log_of(settings)).open(encoding="utf-8", errors="replace") as lines:
-            return _drill.audited_digest(lines, backup)
-    except FileNotFoundError:
-        return ""
+    return [unknown] if unknown else []
 
 
 def look(settings: Settings, folder: Path, manifest: Manifest) -> Plan:

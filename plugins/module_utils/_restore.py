@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.barehost.django.plugins.module_utils import (
     _audit,
+    _audited,
     _dump,
     _pipes,
     _release,
@@ -130,7 +131,7 @@ def make_plan(
     records = _release.records(str(job.root))
     devices = (data_path(server.container, job.root), *places(job))
     for problem in (
-        altered(job, source, stranger),
+        altered(job, source, verified, stranger),
         _restore_checks.confirmed(stranger, job.confirm, own),
         _restore_checks.version(source, verified, facts["version"]),
         _restore_checks.migrations(verified, record, records, made_by, allow=job.allow_mismatch),
@@ -161,13 +162,16 @@ def count_before(
         return {}
 
 
-def altered(job: Job, source: _restore_source.Source, stranger: str) -> str:
-    """Ask the audit log whether a manifest is the one that was written; it knows nothing of another stack's."""
-    path = Path(job.audit_log or _audit.default_path(str(job.root)))
-    if stranger or not path.is_file():
+def altered(job: Job, source: _restore_source.Source, verified: _restore_source.Verified, stranger: str) -> str:
+    """Ask the audit log whether a manifest is the one that was written; what it says of another stack's is of one of that name."""
+    if source.manifest is None:
         return ""
-    with path.open(encoding="utf-8", errors="replace") as lines:
-        return _restore_checks.altered(source, lines)
+    log = Path(job.audit_log or _audit.default_path(str(job.root)))
+    changed, unknown = _audited.ask(source.path, source.manifest.id, log)
+    if stranger and changed:
+        changed, unknown = "", f"the audit log {log} knows another backup {source.manifest.id} than that of {stranger}"
+    verified.warnings += [unknown] if unknown else []
+    return changed
 
 
 def places(job: Job) -> tuple[str, str]:

@@ -7,12 +7,11 @@ Each function returns the sentence of a refusal, or nothing.
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.barehost.django.plugins.module_utils import _dump, _manifest, _schema
+from ansible_collections.barehost.django.plugins.module_utils import _dump, _schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -66,24 +65,6 @@ def confirmed(name: str, confirm: str, own: Identity) -> str:
     return (
         f"this is the data of {name}, and not known to be that of {own.name}@{own.host}; {given}: "
         f"restore it all the same with restore_confirm: {name}"
-    )
-
-
-def altered(source: Source, lines: Iterable[str]) -> str:
-    """Refuse a manifest that is not the one that the audit log speaks of; whoever made it anew can have made anything else."""
-    if source.manifest is None:
-        return ""
-    noted = ""
-    for line in lines:
-        # Most lines are of something else, and reading one is slow.
-        if "manifest_sha256" in line and source.manifest.id in line:
-            entry = json.loads(line) if line.startswith("{") and line.rstrip().endswith("}") else {}
-            noted = str(entry.get("manifest_sha256") or noted) if entry.get("to") == source.manifest.id else noted
-    if not noted or noted == _manifest.sha256_of(_manifest.render(source.manifest)):
-        return ""
-    return (
-        f"the manifest of {source.manifest.id} is not the one that was written with it, says the audit log: somebody has changed it, "
-        "and perhaps what it speaks of; take another backup"
     )
 
 

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from typing import Any
 
@@ -121,17 +120,6 @@ def test_migrations_are_compared() -> None:
 def test_a_summary_is_one_line() -> None:
     assert _drill.summary(["a"]) == "a"
     assert _drill.summary(["a", "b", "c", "d", "e"]) == "a; b; c, and 2 more"
-
-
-def test_the_first_word_of_the_audit_log_counts() -> None:
-    def line(to: str, digest: str) -> str:
-        return json.dumps({"command": "backup", "to": to, "manifest_sha256": digest})
-
-    lines = ["no JSON 20261126T030000Z", line("20261125T030000Z", "old"), line(MANIFEST.id, "true")]
-    assert _drill.audited_digest([*lines, line(MANIFEST.id, "planted")], MANIFEST.id) == "true"
-    # A drill of it names it, too.
-    assert _drill.audited_digest([json.dumps({"command": "drill", "to": MANIFEST.id})], MANIFEST.id) == ""
-    assert _drill.audited_digest([], MANIFEST.id) == ""
 
 
 def test_room_is_asked_for_by_the_size_of_the_text() -> None:

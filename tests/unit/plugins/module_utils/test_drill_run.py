@@ -7,6 +7,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import socket
 import subprocess
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -115,8 +116,15 @@ def test_a_manifest_that_was_made_anew_is_found(settings: _backup_settings.Setti
 
 def test_one_that_nobody_has_noted_is_refused(settings: _backup_settings.Settings) -> None:
     Path(settings.audit_log).unlink()
+    folder = settings.backups / NAMES[1]
+    found = _manifest.read(folder)
+    _manifest.write(folder, replace(found, stack={**found.stack, "host": socket.gethostname()}))
     with pytest.raises(_drill.DrillError, match=f"has no line of backup {NAMES[1]}"):
         chosen(settings)
+    # One of another host was noted there.
+    _manifest.write(folder, replace(found, stack={**found.stack, "host": "elsewhere"}))
+    said = _drill_run.verify(settings, folder, _manifest.read(folder))
+    assert [text for text in said if "nobody can say whether" in text]
 
 
 @pytest.mark.parametrize(

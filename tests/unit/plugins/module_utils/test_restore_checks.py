@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -174,13 +173,3 @@ def test_there_has_to_be_room(room_there: _restore_checks.Room, binlog: bool, wh
     said = _restore_checks.room(room_there, found, binlog=binlog, schema_bytes=100 * MB)
     assert bool(said) == bool(where)
     assert where in said
-
-
-def test_a_manifest_that_the_audit_log_does_not_know_is_refused() -> None:
-    good = _manifest.sha256_of(_manifest.render(manifest()))
-    line = json.dumps({"to": ID, "command": "backup", "manifest_sha256": good})
-    other = json.dumps({"to": "20200101T000000Z", "manifest_sha256": "ff", "message": f"before {ID}"})
-    for lines in ([], ["torn {", other], [other, line], [line.replace(good, "ff"), line]):
-        assert _restore_checks.altered(source(), lines) == ""
-    assert "somebody has changed it" in _restore_checks.altered(source(seconds=2.0), [line])
-    assert _restore_checks.altered(plain(), [line]) == ""

@@ -189,11 +189,10 @@ def choose(settings: Settings, backup: str) -> tuple[Path, Manifest]:
     for name in sorted(set(names) - set(whole), reverse=True):
         found = _manifest.read(settings.backups / name)
         raise _manifest.ManifestError(f"{settings.backups / name} holds the manifest of backup {found.id}")
-    if not whole:
+    newest = _manifest.newest(whole, _backup_settings.identity(settings.root))
+    if newest is None:
         raise _drill.DrillError(f"there is no backup in {settings.backups}: make one first (backup playbook)")
-    own = _manifest.of_stack(whole, _backup_settings.identity(settings.root))
-    name, manifest = list((own or whole).items())[-1]
-    return settings.backups / name, manifest
+    return settings.backups / newest.id, newest
 
 
 def verify(settings: Settings, folder: Path, manifest: Manifest) -> list[str]:

@@ -160,6 +160,12 @@ def of_stack(found: Mapping[str, Manifest], stack_id: str) -> dict[str, Manifest
     return {name: manifest for name, manifest in found.items() if manifest.stack.get("id") == stack_id}
 
 
+def newest(found: Mapping[str, Manifest], stack_id: str) -> Manifest | None:
+    """Return the newest backup that this stack has made; where it has made none the newest of all, as on a new host."""
+    own = of_stack(found, stack_id) if stack_id else {}
+    return next(iter(list((own or found).values())[::-1]), None)
+
+
 def whole(folder: Path) -> dict[str, Manifest]:
     """Return the backups of a folder by their ids, the newest last; what has no manifest that can be read is left out."""
     found = {}

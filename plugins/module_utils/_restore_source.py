@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.barehost.django.plugins.module_utils import (
     _backup_files,
+    _backup_settings,
     _dump_rows,
     _manifest,
     _pipes,
@@ -68,10 +69,10 @@ def find(root: Path, wanted: str, parts: list[str]) -> Source:
     if not wanted:
         raise SourceError(f"say what to restore with restore_from: {choice(backups)}")
     if wanted == LATEST:
-        known = _manifest.whole(backups)
-        if not known:
+        newest = _manifest.newest(_manifest.whole(backups), _backup_settings.identity(root))
+        if newest is None:
             raise SourceError(f"there is no whole backup in {backups}: name a file with restore_from")
-        wanted = list(known)[-1]
+        wanted = newest.id
     path = backups / wanted if "/" not in wanted else Path(wanted)
     if path.is_dir():
         return of_backup(path, parts)

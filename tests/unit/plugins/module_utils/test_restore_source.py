@@ -51,6 +51,15 @@ def test_the_latest_one_is_that_of_the_highest_sequence(root: Path) -> None:
     assert _restore_source.find(root, "latest", BOTH).name == ID
 
 
+def test_the_latest_one_is_of_this_stack_and_of_another_where_there_is_no_other(root: Path) -> None:
+    backup(root, "20261127T000000Z", sequence=9, stack={"id": "xyz"})
+    (root / "secrets").mkdir()
+    (root / "secrets" / "stack_id").write_text("abc\n")
+    assert _restore_source.find(root, "latest", BOTH).name == "20261127T000000Z"
+    backup(root, ID, stack={"id": "abc"})
+    assert _restore_source.find(root, "latest", BOTH).name == ID
+
+
 @pytest.mark.parametrize(
     ("wanted", "cause"),
     [

@@ -102,6 +102,7 @@ def make(settings: Settings, clock: _work.Clock = _backup_state.now) -> Report:
 def look(settings: Settings) -> _backup_source.Facts:
     """Ask all that can be asked before a backup is made, and refuse what a backup would be refused for."""
     need_programs(settings)
+    _data_lock.foresee(settings.root)
     facts = ask(settings, _backup_files.find_container(settings))
     folder = settings.backups if settings.backups.is_dir() else settings.root
     _backup_files.demand_space(folder, expected_bytes(settings, facts))

@@ -13,7 +13,7 @@ import os
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.barehost.django.plugins.module_utils import _files
+from ansible_collections.barehost.django.plugins.module_utils import _files, _restore_journal
 from ansible_collections.barehost.django.plugins.module_utils._backup_settings import FILE as SETTINGS_FILE
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def problems(settings: Settings, at: datetime) -> list[str]:
     state = load(settings.backups)
     # When the settings were written is when somebody last asked for it.
     since = datetime.fromtimestamp((settings.root / SETTINGS_FILE).stat().st_mtime, tz=timezone.utc)
-    found = []
+    found = _restore_journal.problems(settings.root)
     if settings.scheduled or (state.get("backup") or {}).get("failure"):
         found.append(trouble(state, "backup", settings.max_age_hours, at, since))
     if settings.offsite:

@@ -247,25 +247,32 @@ class BringUp:
     def act(self) -> None:
         """Do what was decided, and wait until the services are healthy; nothing in a dry run, or where all is well."""
         self.see_to_accounts()
-        if self.check:
-            return
-        if self.settled:
+        if self.settled and not self.check:
             self.guards.mark(self.wish["services"])
             return
         with self._alone():
-            self._carry_out()
+            if not self.check:
+                self._carry_out()
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """Wait for a backup where a server is ended that it reads from."""
+        """Wait for a backup where a server is ended that it reads from, or in a dry run refuse what would be refused."""
         anew = {step.service for step in self.decision.steps if step.action == "recreate"}
         ended = {c.service for c in self.containers if c.service in anew and c.labels.get(_up.TIER_LABEL) == "data"}
         if not ended:
             yield
             return
+        root, who = Path(self.engine.project_dir), f"a new container of {', '.join(sorted(ended))}"
+        # Without a server that runs nobody could go on with a restore that was killed.
+        settles = not any(c.state == "running" for c in self.containers if c.service in ended)
         try:
-            with _data_lock.held(Path(self.engine.project_dir), f"a new container of {', '.join(sorted(ended))}"):
-                yield
+            if not self.check:
+                with _data_lock.held(root, who, settles=settles):
+                    yield
+                return
+            if not settles:
+                _data_lock.foresee(root)
+            yield
         except _data_lock.BusyError as error:
             raise _up.UpError(f"{', '.join(sorted(ended))} was left as it is: {error}") from error
 

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from ansible_collections.barehost.django.plugins.module_utils import _lock
+from ansible_collections.barehost.django.plugins.module_utils import _half_done, _lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,26 +31,37 @@ WAIT_SECONDS = 900.0
 
 
 class BusyError(Exception):
-    """Somebody else is at work on the data."""
+    """Somebody else is at work on the data, or was and has left them half done."""
 
 
 @contextmanager
-def held(root: Path, who: str, wait_seconds: float = WAIT_SECONDS) -> Iterator[float]:
+def held(root: Path, who: str, wait_seconds: float = WAIT_SECONDS, *, settles: bool = False) -> Iterator[float]:
     """Keep others from the data of the stack in root; yield the seconds that were waited, or raise BusyError with who has it.
 
     who is one word or a few, as it reads in the refusal of somebody else: `backup`, `migrations of release 0a1b`.
+    What a restore that was killed has left is for those alone who settle it: raises BusyError for all others.
     """
     path = root / FILE
     path.parent.mkdir(mode=_lock.FOLDER_MODE, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, _lock.FILE_MODE)
     try:
         waited = wait_for(descriptor, wait_seconds)
+        left = [] if settles else _half_done.sentences(root)
+        if left:
+            raise BusyError("; ".join(left))
         since = datetime.now(tz=timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, json.dumps({"who": who, "pid": os.getpid(), "since": since}).encode() + b"\n", 0)
         yield waited
     finally:
         os.close(descriptor)
+
+
+def foresee(root: Path) -> None:
+    """Refuse in a dry run what would be refused for what a restore has left; who is at work now would be waited for."""
+    left = _half_done.sentences(root)
+    if left and not is_held(root):
+        raise BusyError("; ".join(left))
 
 
 def is_held(root: Path) -> bool:

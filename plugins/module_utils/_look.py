@@ -21,7 +21,6 @@ from ansible_collections.barehost.django.plugins.module_utils import (
     _lock,
     _manifest,
     _release,
-    _restore_journal,
     _rollover,
     _units,
     _upgrade_state,
@@ -206,10 +205,7 @@ def backups_info(project_dir: str) -> dict[str, Any]:
     return {
         "count": len(found),
         "newest": {"id": newest[0].id, **_manifest.summary(newest[0])} if newest else {},
-        "problems": [
-            *_restore_journal.problems(settings.root),
-            *_backup_state.problems(settings, _backup_state.now()),
-        ],
+        "problems": _backup_state.problems(settings, _backup_state.now()),
         **_backup_state.load(settings.backups),
     }
 

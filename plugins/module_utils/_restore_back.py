@@ -67,7 +67,8 @@ class Back:
     def settle(self, journal: Journal) -> str:
         """Bring one restore to an end: back where no table has moved, and on where they have."""
         if journal.live not in ("", self.job.database):
-            return f"the restore {journal.id} of the schema {journal.live} was left alone"
+            path = _restore_journal.path_of(self.job.root, journal.id)
+            return f"the restore {journal.id} of the schema {journal.live} was left alone: remove {path} where that is no more"
         schemas = _restore_sql.Schemas.of(self.job.database, journal.id)
         if journal.phase == _restore_journal.BACK:
             trouble = self.take_back(journal)

@@ -5,18 +5,16 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.barehost.django.plugins.module_utils import _data_lock, _files
+from ansible_collections.barehost.django.plugins.module_utils import _data_lock, _files, _half_done
 from ansible_collections.barehost.django.plugins.module_utils._restore_objects import Item
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-FOLDER = "backups"
-NAME = re.compile(r"\.restore-(?P<id>\d{8}T\d{6}Z)\.json")
+FOLDER = _half_done.FOLDER
 # Before the first table has moved all is taken back; from then on it is brought to its end, unless it was on its way back.
 LOAD, SWAP, MEDIA, BACK = "load", "swap", "media", "back"
 
@@ -59,31 +57,21 @@ def close(root: Path, journal: Journal) -> None:
 
 def left(root: Path) -> list[Journal]:
     """Return the journals of runs that are dead, the oldest first."""
-    folder = root / FOLDER
-    paths = sorted(path for path in folder.iterdir() if NAME.fullmatch(path.name)) if folder.is_dir() else []
-    return [parse(path) for path in paths]
+    return [parse(path) for path in _half_done.journals(root)]
 
 
 def problems(root: Path) -> list[str]:
     """Say which restores were killed in the middle; one that is at work holds the lock of the data."""
-    found = left(root)
-    if not found or _data_lock.is_held(root):
-        return []
-    return [
-        f"the restore {journal.id} was killed in the middle: run barehost.django.restore again, which takes it back or brings it to "
-        "its end"
-        for journal in found
-    ]
+    found = _half_done.sentences(root)
+    return [] if not found or _data_lock.is_held(root) else found
 
 
 def parse(path: Path) -> Journal:
     """Read one; of a damaged one the name alone, which is that of a run that had not begun or of a disk that was full."""
-    match = NAME.fullmatch(path.name)
-    restore_id = match["id"] if match else ""
     try:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         for name in ("before", "after"):
             found[name] = [Item(**item) for item in found[name]]
         return Journal(**found)
     except (ValueError, TypeError, KeyError):
-        return Journal(restore_id, "")
+        return Journal(_half_done.id_of(path), "")

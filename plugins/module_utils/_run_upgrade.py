@@ -100,6 +100,7 @@ class Upgrade:
         size = self.demand_space(folder, found.id if found.ready else "")
         told = f"MySQL {data or 'of an unknown version'} to {image or 'that'} of {self.params['image']}"
         if self.module.check_mode:
+            _data_lock.foresee(self.root)
             text = f"would upgrade {told}: a dump, a copy of {_dump.megabytes(size)}, a trial without a network, then for the application"
             return self.result(changed=True, text=text)
         with _data_lock.held(self.root, "upgrade of MySQL"):

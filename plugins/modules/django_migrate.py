@@ -289,10 +289,19 @@ def leave(module: AnsibleModule, answer: _oneshot.Answer, *, apply: bool) -> Non
     module.exit_json(**result, **outcome(result, apply=apply))
 
 
+def refuse_half_done(module: AnsibleModule) -> None:
+    """Refuse in a dry run what the real one would be refused for."""
+    try:
+        _data_lock.foresee(Path(module.params["project_dir"]))
+    except _data_lock.BusyError as error:
+        module.fail_json(msg=f"nothing was applied: {error}")
+
+
 def check(module: AnsibleModule) -> None:
     """End a dry run: with the plan that the caller has, or with what the release that serves says."""
     plan = module.params["plan"]
     if plan:
+        refuse_half_done(module)
         result = {
             **_migrate.result_of(_oneshot.Answer(0)),
             "plan": plan,
@@ -310,6 +319,8 @@ def check(module: AnsibleModule) -> None:
         return
     if _migrate.unreachable_yet(answer):
         exit_unknown(module, _migrate.NO_DATABASE)
+    if _migrate.result_of(answer).get("plan"):
+        refuse_half_done(module)
     leave(module, answer, apply=False)
 
 

@@ -248,7 +248,7 @@ def restore(module: AnsibleModule, job: _restore.Job) -> dict[str, Any]:
     if module.check_mode:
         plan = _restore.make_plan(job, server, *_restore.find_source(job))
         return _restore_said.foreseen(plan, runner.back.left())
-    with _data_lock.held(job.root, f"restore of {job.wanted}", module.params["wait_seconds"]):
+    with _data_lock.held(job.root, f"restore of {job.wanted}", module.params["wait_seconds"], settles=True):
         found = _restore.find_source(job)
         recovered = runner.back.recover()
         plan = _restore.make_plan(job, server, *found)

@@ -218,7 +218,7 @@ def test_status_names_a_restore_that_was_killed_and_none_that_is_at_work(scene: 
     assert _restore_journal.problems(scene.root) == []
     scene.write(_restore_journal.SWAP)
     assert f"the restore {STAMP} was killed in the middle" in _restore_journal.problems(scene.root)[0]
-    with _data_lock.held(scene.root, "restore"):
+    with _data_lock.held(scene.root, "restore", settles=True):
         assert _restore_journal.problems(scene.root) == []
 
 

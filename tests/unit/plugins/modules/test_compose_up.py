@@ -8,7 +8,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from ansible_collections.barehost.django.plugins.module_utils import _data_lock
+from ansible_collections.barehost.django.plugins.module_utils import _data_lock, _restore_journal
 from ansible_collections.barehost.django.plugins.modules import compose_up
 from support.modules import Engine, run
 
@@ -118,7 +118,7 @@ def test_what_the_switch_does_not_do_is_left(tmp_path: Path, service: str) -> No
 
 def test_no_server_ends_beside_a_backup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     patient = _data_lock.held
-    monkeypatch.setattr(_data_lock, "held", lambda root, who: patient(root, who, 0))
+    monkeypatch.setattr(_data_lock, "held", lambda root, who, **more: patient(root, who, 0, **more))
     old = container("redis", "0")
     old["Config"]["Labels"]["barehost.django.tier"] = "data"
     engine = engine_of(old, container("nginx"))
@@ -126,3 +126,18 @@ def test_no_server_ends_beside_a_backup(tmp_path: Path, monkeypatch: pytest.Monk
         result = run(compose_up.main, args(tmp_path), engine)
     assert result["msg"].startswith("redis was left as it is: backup (process ")
     assert not [call.argv for call in engine.calls if {"up", "rm", "stop"} & set(call.argv)]
+
+
+@pytest.mark.parametrize("check", [True, False])
+@pytest.mark.parametrize("state", ["running", "exited"])
+def test_no_server_ends_under_a_restore_that_was_killed(tmp_path: Path, state: str, *, check: bool) -> None:
+    _restore_journal.write(tmp_path, _restore_journal.Journal("20261126T030000Z", "shop"))
+    old = container("redis", "0", state=state)
+    old["Config"]["Labels"]["barehost.django.tier"] = "data"
+    engine = engine_of(old, container("nginx"))
+    engine.on("up", reply=(1, "", "no such image"))
+    result = run(compose_up.main, {**args(tmp_path), "timeout": 0}, engine, check=check)
+    refused = result.get("msg", "").startswith("redis was left as it is: the restore 20261126T030000Z was killed in the middle")
+    # Without a server that runs nobody could restore.
+    assert refused == (state == "running")
+    assert bool([call.argv for call in engine.calls if "up" in call.argv]) == (state == "exited" and not check)

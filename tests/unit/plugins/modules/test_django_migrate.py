@@ -11,7 +11,7 @@ from unittest import mock
 
 import pytest
 from ansible.module_utils import basic
-from ansible_collections.barehost.django.plugins.module_utils import _data_lock, _oneshot, _serving
+from ansible_collections.barehost.django.plugins.module_utils import _data_lock, _oneshot, _restore_journal, _serving
 from ansible_collections.barehost.django.plugins.modules import django_migrate
 from support.modules import CONTAINER, SERVING, Engine, recorded, run, sent, stack_runs
 
@@ -23,6 +23,7 @@ RUN = ("run", "--rm")
 # How a dry run asks.
 EXEC = ("docker", "exec")
 HELD = _data_lock.held
+PLAN = [{"migration": "a.1", "operations": []}]
 
 
 @pytest.fixture(autouse=True)
@@ -40,6 +41,33 @@ def test_nothing_is_applied_beside_a_backup(tmp_path: Path, monkeypatch: pytest.
     assert engine.work == []
     result = run(django_migrate.main, {**ARGS, "project_dir": str(tmp_path), "timeout": 0}, engine)
     assert result["msg"] == "19 migrations applied"
+
+
+HALF_DONE = (
+    "nothing was applied: the restore 20261126T030000Z was killed in the middle: run barehost.django.restore again"
+)
+
+
+def half_done(tmp_path: Path) -> dict[str, object]:
+    _restore_journal.write(tmp_path, _restore_journal.Journal("20261126T030000Z", "shop"))
+    return {**ARGS, "project_dir": str(tmp_path), "timeout": 1}
+
+
+def test_nothing_is_applied_to_what_a_restore_has_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_data_lock, "held", HELD)
+    engine = Engine().on(*RUN, reply=recorded("migrate_apply"))
+    assert run(django_migrate.main, half_done(tmp_path), engine)["msg"].startswith(HALF_DONE)
+    assert engine.work == []
+
+
+def test_a_dry_run_says_the_same_where_there_is_something_to_apply(tmp_path: Path) -> None:
+    args = half_done(tmp_path)
+    asked = [stack_runs(Engine()).on(*EXEC, reply=recorded(f"migrate_{name}")) for name in ("plan", "nothing")]
+    there, nothing = (run(django_migrate.main, args, engine, check=True) for engine in asked)
+    assert there["msg"].startswith(HALF_DONE)
+    assert nothing["msg"] == "the schema is up to date"
+    given = run(django_migrate.main, {**args, "plan": PLAN}, Engine(), check=True)
+    assert given["msg"].startswith(HALF_DONE)
 
 
 def test_applies(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from ansible_collections.barehost.django.plugins.module_utils import (
     _credentials,
     _dump,
     _host,
+    _restore_journal,
     _run_upgrade,
     _upgrade_state,
     _wait,
@@ -89,6 +90,15 @@ def test_nobody_reaches_the_trial(host: Upgradable) -> None:
     argv = next(call.argv for call in host.calls if "--detach" in call.argv)
     assert {"--network=none", f"--name={TRIAL}", "--volume=shop_mysql:/var/lib/mysql"} <= set(argv)
     assert f"--volume={host.root}/mysql/conf.d:/etc/mysql/conf.d:ro" in argv
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_what_a_restore_has_left_is_not_upgraded(host: Upgradable, *, check: bool) -> None:
+    _restore_journal.write(host.root, _restore_journal.Journal("20261126T030000Z", "shop"))
+    result = upgrade(host, check=check)
+    assert result["failed"]
+    assert "the restore 20261126T030000Z was killed in the middle: run barehost.django.restore again" in result["msg"]
+    assert host.image == OLD
 
 
 def test_check_mode_says_what_would_be_done(host: Upgradable) -> None:

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.barehost.django.plugins.module_utils import _mysql_text
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
 SET, PLACEHOLDER, VIEW, TRIGGER, PROCEDURE, FUNCTION, EVENT = (
     "set", "placeholder", "view", "trigger", "procedure", "function", "event",
@@ -75,7 +75,7 @@ def plain(quoted: str) -> str:
 
 
 def owned(item: Item, accounts: Collection[tuple[str, str]], instead: tuple[str, str]) -> Item:
-    """Return an object whose owner exists here: one that does not could never be used."""
+    """Return an object whose owner is one of these: one of somebody else could never be used."""
     definer = item.definer
     if definer is None or definer in accounts:
         return item
@@ -86,10 +86,35 @@ def owned(item: Item, accounts: Collection[tuple[str, str]], instead: tuple[str,
     return replace(item, text=f"{item.text[: match.start()]}DEFINER={account}{item.text[match.end() :]}")
 
 
-def strangers(items: Sequence[Item], accounts: Collection[tuple[str, str]]) -> list[str]:
-    """Return the owners that do not exist here."""
-    found = {item.definer for item in items if item.definer and item.definer not in accounts}
-    return sorted(f"{user}@{host}" for user, host in (pair for pair in found if pair))
+@dataclass(frozen=True)
+class Owners:
+    """Who there is, and who may have objects of a kind: one whose owner may not fails later, with each write to its table."""
+
+    accounts: Collection[tuple[str, str]]
+    able: Mapping[str, Collection[tuple[str, str]]]  # of kinds that take a privilege of their own
+    wanted: tuple[str, str]  # who gets what others may not have
+    root: tuple[str, str]
+
+    @classmethod
+    def of(cls, facts: Mapping[str, Any], definer: str, root: tuple[str, str]) -> Owners:
+        """Read what the server says."""
+        named = {name: {(user, host) for user, host in facts[name] or ()} for name in ("accounts", TRIGGER, EVENT)}
+        user, _at, host = definer.rpartition("@")
+        return cls(named["accounts"], {kind: named[kind] for kind in (TRIGGER, EVENT)}, (user, host), root)
+
+    def fitting(self, kind: str) -> Collection[tuple[str, str]]:
+        """Return who may have objects of a kind."""
+        return {pair for pair in self.accounts if pair in self.able.get(kind, self.accounts)}
+
+    def instead(self, kind: str) -> tuple[str, str]:
+        """Return who gets an object of a kind that nobody here may have."""
+        return self.wanted if self.wanted in self.fitting(kind) else self.root
+
+    def settle(self, items: Sequence[Item]) -> tuple[list[Item], list[str]]:
+        """Return the items as they will be, and whose are whose now."""
+        settled = [owned(item, self.fitting(item.kind), self.instead(item.kind)) for item in items]
+        moved = {(old.definer, new.definer) for old, new in zip(items, settled) if old.definer != new.definer}
+        return settled, sorted(f"{'@'.join(old)} to {'@'.join(new)}" for old, new in moved if old and new)
 
 
 def script(items: Sequence[Item], kinds: Collection[str], names: Collection[str] | None = None) -> str:

@@ -160,15 +160,12 @@ class Runner:
             )
         done.rows = sum(counted.values())
         journal.migrations = sorted(plan.verified.migrations)
-        accounts = {(user, host) for user, host in plan.facts["accounts"]}
-        instead = tuple(self.job.definer.rpartition("@")[::2]) if "@" in self.job.definer else _restore_sql.ROOT
-        instead = instead if instead in accounts else _restore_sql.ROOT
-        items = plan.verified.found.items
-        journal.after = [_restore_objects.owned(item, accounts, instead) for item in items]
-        changed = _restore_objects.strangers(items, accounts)
+        owners = _restore_objects.Owners.of(plan.facts, self.job.definer, _restore_sql.ROOT)
+        journal.after, changed = owners.settle(plan.verified.found.items)
         if changed:
             done.warnings.append(
-                f"views, triggers, routines or events of {', '.join(changed)}, who do not exist here, are {'@'.join(instead)}'s now"
+                "views, triggers, routines or events of accounts that do not exist here, or may not have them, went from "
+                + ", ".join(changed)
             )
         try:
             self.server.run(_restore_sql.prove_objects(journal.after), schemas.new)

@@ -79,7 +79,13 @@ SELECT JSON_OBJECT(
   'bytes', (SELECT COALESCE(SUM(data_length + index_length), 0) FROM information_schema.tables
             WHERE table_schema = {live} AND table_type = 'BASE TABLE'),
   'schemas', (SELECT JSON_ARRAYAGG(schema_name) FROM information_schema.schemata),
-  'accounts', (SELECT JSON_ARRAYAGG(JSON_ARRAY(user, host)) FROM mysql.user));
+  'accounts', (SELECT JSON_ARRAYAGG(JSON_ARRAY(user, host)) FROM mysql.user),
+  'trigger', (SELECT JSON_ARRAYAGG(JSON_ARRAY(user, host)) FROM (
+              SELECT user, host FROM mysql.user WHERE trigger_priv = 'Y' UNION
+              SELECT user, host FROM mysql.db WHERE trigger_priv = 'Y' AND {live} LIKE db) AS able),
+  'event', (SELECT JSON_ARRAYAGG(JSON_ARRAY(user, host)) FROM (
+            SELECT user, host FROM mysql.user WHERE event_priv = 'Y' UNION
+            SELECT user, host FROM mysql.db WHERE event_priv = 'Y' AND {live} LIKE db) AS able));
 """
 CONTENTS = """SELECT JSON_OBJECT(
   'tables', (SELECT JSON_ARRAYAGG(table_name) FROM information_schema.tables

@@ -73,7 +73,9 @@ options:
     type: bool
     default: true
   definer:
-    description: Account, as C(user@host), that gets the views, triggers, routines and events of one that does not exist here.
+    description: >-
+      Account, as C(user@host), that gets the views, triggers, routines and events of one that does not exist here, or that lacks the
+      privilege to have such.
     type: str
     default: ""
   reserve_mb:

@@ -137,7 +137,9 @@ def test_no_server_ends_under_a_restore_that_was_killed(tmp_path: Path, state: s
     engine = engine_of(old, container("nginx"))
     engine.on("up", reply=(1, "", "no such image"))
     result = run(compose_up.main, {**args(tmp_path), "timeout": 0}, engine, check=check)
-    refused = result.get("msg", "").startswith("redis was left as it is: the restore 20261126T030000Z was killed in the middle")
+    refused = result.get("msg", "").startswith(
+        "redis was left as it is: the restore 20261126T030000Z was killed in the middle"
+    )
     # Without a server that runs nobody could restore.
     assert refused == (state == "running")
     assert bool([call.argv for call in engine.calls if "up" in call.argv]) == (state == "exited" and not check)

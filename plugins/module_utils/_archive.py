@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import tarfile
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 BLOCK = 1 << 16
 KEPT = (stat.S_ISREG, stat.S_ISDIR, stat.S_ISLNK)
+# Removed; or a link, a directory or a socket in its place, or something else in that of its directory.
+GONE = (errno.ENOENT, errno.ELOOP, errno.EISDIR, errno.ENXIO, errno.ENOTDIR)
 MOST_WARNINGS = 20
 
 
@@ -94,11 +97,20 @@ def add(archive: tarfile.TarFile, root: Path, path: Path, packed: Packed) -> Non
             packed.warn(f"{path} is neither a file nor a directory, and was left out")
             return
         file = open_plain(path) if stat.S_ISREG(info.st_mode) else None
-    except FileNotFoundError:
-        packed.warn(f"{path} was removed meanwhile")
+    except OSError as error:
+        left_behind(path, error, packed)
         return
     with file or nullcontext() as content:
-        member = archive.gettarinfo(str(path), str(path.relative_to(root)), cast("Any", content))
+        try:
+            member = archive.gettarinfo(str(path), str(path.relative_to(root)), cast("Any", content))
+        except OSError as error:
+            left_behind(path, error, packed)
+            return
+        # For a socket there is none.
+        same = member and (member.isreg() or member.islnk() if content else member.isdir() or member.issym())
+        if not same:
+            packed.warn(f"{path} was replaced meanwhile")
+            return
         # Two names of one file are two files: where only one of them is restored, it must not be empty.
         if content and member.islnk():
             member.type, member.linkname, member.size = tarfile.REGTYPE, "", os.fstat(content.fileno()).st_size
@@ -108,6 +120,13 @@ def add(archive: tarfile.TarFile, root: Path, path: Path, packed: Packed) -> Non
         packed.warn(f"{path} became shorter while it was read")
     packed.entries += 1
     packed.plain_bytes += member.size
+
+
+def left_behind(path: Path, error: OSError, packed: Packed) -> None:
+    """Note what was removed or replaced while it was looked at; any other trouble with it ends the archive."""
+    if error.errno not in GONE:
+        raise error
+    packed.warn(f"{path} was removed meanwhile, or replaced")
 
 
 def open_plain(path: Path) -> IO[bytes]:

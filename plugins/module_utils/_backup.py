@@ -95,7 +95,11 @@ def make(settings: Settings, clock: _work.Clock = _backup_state.now) -> Report:
             shutil.rmtree(partial, ignore_errors=True)
             raise
         old = _retention.superfluous([*there, name], clock(), settings.keep_least, settings.keep_days)
-        report.removed = _retention.remove(settings.backups, old)
+        try:
+            report.removed = _retention.remove(settings.backups, old)
+        except OSError as error:
+            # The backup is made, whatever becomes of older ones; the next one tries again.
+            report.warnings.append(f"backups that are kept no longer could not be removed: {error}")
     return report
 
 

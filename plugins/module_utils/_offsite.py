@@ -14,7 +14,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -207,8 +207,10 @@ def send(settings: Settings, clock: _work.Clock, *, init: bool) -> tuple[Report,
         there = restic.snapshots(stack_id)
         local = list(_manifest.of_stack(_manifest.whole(settings.backups), stack_id))
         for name in _restic.missing(local, there, stored):
-            send_one(settings, restic, stack_id, name)
-            report.sent.append(name)
+            if send_one(settings, restic, stack_id, name):
+                report.sent.append(name)
+            else:
+                report.warnings.append(f"backup {name} was removed before it was sent")
         forget = _restic.forget_args(restic.wish, stack_id)
         if forget and report.sent:
             restic.demand("old snapshots cannot be removed", *forget, seconds=restic.wish.timeout_seconds)
@@ -235,13 +237,18 @@ def make(restic: Restic, *, init: bool) -> str:
     return restic.repository_id()
 
 
-def send_one(settings: Settings, restic: Restic, stack_id: str, name: str) -> None:
-    """Store one backup."""
+def send_one(settings: Settings, restic: Restic, stack_id: str, name: str) -> bool:
+    """Store one backup; return whether it was still there."""
     at = _retention.time_of(name).strftime("%Y-%m-%d %H:%M:%S")
     args = _restic.backup_args(settings.stack, stack_id, socket.gethostname(), name, at)
-    with _retention.reading(settings.backups / name):
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(_retention.reading(settings.backups / name))
+        except FileNotFoundError:
+            return False
         what = f"backup {name} cannot be sent"
         restic.demand(what, *args, seconds=restic.wish.timeout_seconds, cwd=settings.backups)
+    return True
 
 
 def due(checked: str, days: int, at: datetime) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import shutil
 import socket
 import subprocess
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -26,6 +27,7 @@ from ansible_collections.barehost.django.plugins.module_utils import (
     _restore_source,
     _restore_sql,
     _restore_text,
+    _retention,
 )
 
 if TYPE_CHECKING:
@@ -115,6 +117,13 @@ def find_source(job: Job) -> tuple[_restore_source.Source, _restore_source.Verif
     """Find what is to be restored, and read all of it; changes nothing."""
     source = _restore_source.find(job.root, job.wanted, list(job.parts))
     return source, _restore_source.verify(source)
+
+
+def foresee(job: Job, server: _restore_mysql.Server) -> Plan:
+    """Verify in a dry run: without the lock of the data, so the backup is kept where it is for as long as it is read."""
+    source = _restore_source.find(job.root, job.wanted, list(job.parts))
+    with _retention.reading(source.path) if source.path.is_dir() else nullcontext():
+        return make_plan(job, server, source, _restore_source.verify(source))
 
 
 def make_plan(

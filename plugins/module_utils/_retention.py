@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import shutil
@@ -39,10 +40,13 @@ def superfluous(names: Sequence[str], at: datetime, least: int, days: int) -> li
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Keep a backup where it is for as long as it is read."""
+    """Keep a backup where it is for as long as it is read; raises FileNotFoundError where it has just been removed."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH)
+        # Whoever has removed it has had the lock before.
+        if not os.path.samestat(path.stat(), os.fstat(descriptor)):
+            raise FileNotFoundError(errno.ENOENT, "it has just been removed", str(path))
         yield
     finally:
         os.close(descriptor)

@@ -248,7 +248,7 @@ def restore(module: AnsibleModule, job: _restore.Job) -> dict[str, Any]:
     server = _restore_mysql.Server(container)
     runner = _restore_run.Runner(job, server)
     if module.check_mode:
-        plan = _restore.make_plan(job, server, *_restore.find_source(job))
+        plan = _restore.foresee(job, server)
         return _restore_said.foreseen(plan, runner.back.left())
     with _data_lock.held(job.root, f"restore of {job.wanted}", module.params["wait_seconds"], settles=True):
         found = _restore.find_source(job)

@@ -4,15 +4,16 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
+import socket
 import tarfile
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import Any
 
+import pytest
 from ansible_collections.barehost.django.plugins.module_utils import _archive
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def packed(root: Path, *names: str) -> tuple[dict[str, tarfile.TarInfo], _archive.Packed, tarfile.TarFile]:
@@ -79,3 +80,62 @@ def test_a_file_that_shrinks_is_filled_up() -> None:
 def test_a_file_that_grows_is_cut() -> None:
     padded = _archive.Padded(io.BytesIO(b"abcdef"), 3)
     assert (padded.read(), padded.read(), padded.missing) == (b"abc", b"", 0)
+
+
+def to_link(path: Path) -> None:
+    path.symlink_to("elsewhere")
+
+
+def to_socket(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as found:
+        found.bind(str(path))
+
+
+BECOMES = {
+    "nothing": lambda _path: None,
+    "file": Path.touch,
+    "directory": Path.mkdir,
+    "link": to_link,
+    "pipe": os.mkfifo,
+    "socket": to_socket,
+}
+
+
+@pytest.mark.parametrize("becomes", BECOMES)
+@pytest.mark.parametrize("was", ["file", "directory"])
+def test_what_goes_between_two_looks_is_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, was: str, becomes: str
+) -> None:
+    if was == becomes:
+        return
+    monkeypatch.chdir(tmp_path)
+    Path("media").mkdir()
+    path = Path("media") / "it"
+    path.touch() if was == "file" else path.mkdir()
+    Path("media/last").touch()
+    plain = Path.lstat
+
+    def lstat(self: Path) -> os.stat_result:
+        found = plain(self)
+        if self == path:
+            path.unlink() if was == "file" else path.rmdir()
+            BECOMES[becomes](path)
+        return found
+
+    monkeypatch.setattr(Path, "lstat", lstat)
+    members, result, _archive_of_it = packed(Path(), "media")
+    # A link that has come is as good as one that was there.
+    assert list(members) == ["media", *(["media/it"] if (was, becomes) == ("directory", "link") else []), "media/last"]
+    assert len(result.warnings) == ((was, becomes) != ("directory", "link"))
+    assert all(text.startswith("media/it was re") for text in result.warnings)
+
+
+def test_what_cannot_be_read_ends_the_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "media").touch()
+
+    def fail(path: Path) -> Any:
+        raise OSError(errno.EIO, "the disk is broken", str(path))
+
+    monkeypatch.setattr(_archive, "open_plain", fail)
+    with pytest.raises(OSError, match="the disk is broken"):
+        packed(tmp_path, "media")

@@ -1,20 +1,25 @@
 # Copyright: (c) 2026, The barehost authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What of the uploaded files goes into a backup."""
+"""What of the uploaded files goes into a backup, and what a backup and a dry run of a restore let happen beside them."""
 
 from __future__ import annotations
 
+import errno
 import subprocess
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.barehost.django.plugins.module_utils import (
+    _backup,
     _backup_files,
     _backup_settings,
     _manifest,
     _pipes,
     _restore,
     _restore_media,
+    _restore_source,
+    _retention,
 )
+from test_restore_source import ID, backup
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,3 +55,34 @@ def test_room_is_looked_for_where_the_files_are_unpacked(tmp_path: Path, monkeyp
     assert _restore.places(job) == (str(backups), str(backups))
     monkeypatch.setattr(_restore_media, "place", lambda _root, folder, name: (folder / name, folder / "old"))
     assert _restore.places(job) == (str(backups), str(media))
+
+
+def test_a_backup_that_has_its_name_is_one_whatever_becomes_of_older_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = _backup_settings.Settings("shop", str(tmp_path), "shop")
+
+    def fill(_settings: Any, _folder: Path, name: str, _sequence: int) -> _backup.Report:
+        return _backup.Report(name, name, 1, 1, 1, 1, "")
+
+    def remove(*_args: Any) -> Any:
+        raise OSError(errno.EIO, "the disk is broken")
+
+    monkeypatch.setattr(_backup, "need_programs", lambda _settings: None)
+    monkeypatch.setattr(_backup, "fill", fill)
+    monkeypatch.setattr(_retention, "remove", remove)
+    report = _backup.make(settings)
+    assert (settings.backups / report.id).is_dir()
+    assert "the disk is broken" in report.warnings[0]
+
+
+def test_a_dry_run_keeps_the_backup_that_it_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "backups").mkdir()
+    path = backup(tmp_path)
+    removed = []
+    monkeypatch.setattr(_restore_source, "verify", lambda _source: removed.extend(_retention.remove(path.parent, [ID])))
+    monkeypatch.setattr(_restore, "make_plan", lambda *_args: "plan")
+    job = _restore.Job(tmp_path, "shop", "shop", ID)
+    assert _restore.foresee(job, None) == "plan"  # type: ignore[arg-type, comparison-overlap]
+    assert removed == []
+    assert path.is_dir()

@@ -7,6 +7,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 import time
 from contextlib import suppress
 from dataclasses import replace
@@ -151,6 +152,23 @@ def test_what_was_removed_there_is_not_sent_again(place: Place, settings: _backu
     # Another repository at the same address knows nothing of that.
     place.id, place.snapshots = "another", []
     assert run(settings).sent == NAMES
+
+
+def test_one_that_is_removed_on_the_way_fails_nothing(
+    place: Place, settings: _backup_settings.Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = _restic.missing
+
+    def missing(*args: Any) -> Any:
+        found = plain(*args)
+        shutil.rmtree(settings.backups / NAMES[0])
+        return found
+
+    monkeypatch.setattr(_restic, "missing", missing)
+    report = run(settings, init=True)
+    assert (report.sent, len(place.snapshots)) == (NAMES[1:], 1)
+    assert f"backup {NAMES[0]} was removed before it was sent" in report.warnings
+    assert (noted(settings)["success"]["stored"], noted(settings)["failure"]) == (NAMES[1:], None)
 
 
 def test_what_another_stack_has_made_is_not_sent_as_ours(place: Place, settings: _backup_settings.Settings) -> None:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import fcntl
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -48,6 +49,16 @@ def test_what_somebody_reads_stays(tmp_path: Path) -> None:
         assert _retention.remove(tmp_path, DAYS[:2]) == [DAYS[1]]
     assert _retention.remove(tmp_path, [DAYS[0]]) == [DAYS[0]]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_was_removed_while_somebody_waited_for_it_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / DAYS[0]
+    path.mkdir()
+    monkeypatch.setattr(fcntl, "flock", lambda *_args: path.rename(tmp_path / ".gone"))
+    with pytest.raises(FileNotFoundError), _retention.reading(path):
+        pass
 
 
 def test_leftovers_are_those_of_backups_alone(tmp_path: Path) -> None:

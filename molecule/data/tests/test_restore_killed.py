@@ -224,13 +224,22 @@ def test_the_disk_fills_while_it_loads(machine: Host, runner: Runner, backup: Ba
 
 @pytest.mark.usefixtures("changed")
 def test_the_site_serves_all_the_while(machine: Host, runner: Runner, backup: Backup) -> None:
+    assert ask("/ledger/", {"id": "only-now"})[0] == 201
+    before = ask("/ledger/")[1]
     thread, ended = start(runner, backup.id)
-    answers = []
+    answers, pages = [], []
     while thread.is_alive():
+        # The cache is emptied at the end, and the workers' sign of life is in it: only what asks the database has to be good.
         answers.append(ask("/health/")[1]["checks"]["database"])
+        pages.append(ask("/ledger/"))
     thread.join()
     assert ended[0].code == 0, ended[0].message
     assert len(answers) > 20
-    # The cache is emptied at the end, and the workers' sign of life is in it: only what asks the database has to be good.
     assert set(answers) == {"ok"}
+    # A page has the rows of before or those of the backup, and never none.
+    after = ask("/ledger/")[1]
+    assert "only-now" in before["rows"]
+    assert "only-now" not in after["rows"]
+    assert [(status, rows) for status, rows in pages if status != 200 or rows not in (before, after)] == []
+    assert pages[0][1] == before
     assert "zoo" in tables(machine)

@@ -267,8 +267,11 @@ def _password_steps(account: Account, stored: Stored, passwords: Passwords) -> t
     who, name = quoted(account.key), shown(account.key)
     discard = Step(f"account {name}: old password discarded", f"ALTER USER {who} DISCARD OLD PASSWORD")
     password, kept = passwords.values.get(account.secret, ""), passwords.earlier.get(account.secret)
-    known = account.secret in passwords.values and account.secret not in passwords.changing
-    if known and _mysql_password.matches(stored.plugin, stored.primary, password):
+    changing = account.secret in passwords.changing
+    if account.secret not in passwords.values and not changing:
+        # Its file is lost. A real run has read the value back by then, and this dry run has not: it is the one that serves.
+        return [], []
+    if not changing and _mysql_password.matches(stored.plugin, stored.primary, password):
         return [], [discard] if stored.secondary else []
     retains = bool(stored.primary) and stored.plugin == _mysql_password.CACHING
     if retains and kept is not None and _mysql_password.matches(stored.plugin, stored.secondary, kept):

@@ -105,7 +105,7 @@ class MysqlAccounts:
             raise _credentials.AccountsError(
                 f"{self.host.root / _credentials.FOLDER / lost[0]} is missing: deploy the stack"
             )
-        known = _accounts.Passwords(passwords, earlier, (*self.host.changing, *lost))
+        known = _accounts.Passwords(passwords, earlier, self.host.changing)
         return _accounts.plan(self.wish, seen, known)
 
     def converge(self, container: str) -> None:

@@ -71,6 +71,11 @@ def test_a_dry_run_knows_which_passwords_will_be_others() -> None:
     assert found.texts == ["account 'shop'@'%': new password", "account 'shop'@'%': old password discarded"]
 
 
+def test_a_dry_run_takes_a_password_whose_file_is_lost_for_the_one_that_serves() -> None:
+    kept = {name: value for name, value in PASSWORDS.items() if name != "mysql_password"}
+    assert _accounts.plan(wish(), settled(), _accounts.Passwords(kept)).texts == []
+
+
 def test_a_missing_account_is_made_and_granted_what_it_needs() -> None:
     seen = but(
         settled(),

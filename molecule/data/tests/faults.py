@@ -18,9 +18,16 @@ FILLER = ".filler"
 MIB = 1 << 20
 
 
+def container(machine: Host, service: str) -> str:
+    """Return the name of the container of a service, which another release changes; also of one that is stopped."""
+    labels = {"project": "app", "service": service, "oneoff": "False"}
+    filters = " ".join(f"--filter label=com.docker.compose.{name}={value}" for name, value in labels.items())
+    return machine.run(f"docker ps --all --format '{{{{.Names}}}}' {filters}").split()[0]
+
+
 def kill(machine: Host, service: str) -> None:
     """End all of a container, as kill -9 and as a crash does: Docker, which has no part in it, starts it again."""
-    pid = "docker inspect --format '{{.State.Pid}}' " + f"app-{service}-1"
+    pid = "docker inspect --format '{{.State.Pid}}' " + container(machine, service)
     machine.run(f"kill -9 $({pid})")
 
 

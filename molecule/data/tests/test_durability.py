@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from conftest import PORT, STACK_DIR, ask, wait_until
 from contents import broken, redis, sql
-from faults import MIB, fill, free, is_healthy, kill, small_volume
+from faults import MIB, container, fill, free, is_healthy, kill, small_volume
 
 from tests.load.clients import KINDS
 from tests.load.ledger import Verdict, check_ledger
@@ -110,10 +110,10 @@ def test_mysql_that_is_killed_under_load_has_every_row_that_it_acknowledged(mach
 
 
 def test_redis_that_is_killed_has_every_task_that_it_accepted(machine: Host, numbers: range) -> None:
-    machine.run("docker stop app-worker-1")
+    machine.run(f"docker stop {container(machine, 'worker')}")
     accepted = queue(numbers)
     kill(machine, "redis")
-    machine.run("docker start app-worker-1")
+    machine.run(f"docker start {container(machine, 'worker')}")
     assert len(accepted) == len(numbers)
     wait_until(lambda: executed(accepted) == accepted, "every task once")
 
@@ -166,7 +166,7 @@ def test_redis_without_space_refuses_tasks_at_once_and_keeps_those_that_it_accep
     machine: Host, numbers: range
 ) -> None:
     with small_volume(machine, "redis", 2 * MIB) as volume:
-        machine.run("docker stop app-worker-1")
+        machine.run(f"docker stop {container(machine, 'worker')}")
         accepted = queue(numbers[:20])
         fill(machine, volume)
         wait_until(lambda: ask("/tasks/", {"n": numbers[-1]})[0] >= HTTPStatus.INTERNAL_SERVER_ERROR, "a refusal")
@@ -178,7 +178,7 @@ def test_redis_without_space_refuses_tasks_at_once_and_keeps_those_that_it_accep
         wait_until(lambda: bool(queue(numbers[30:31])), "a task after the disk was full", AT_ONCE_SECONDS)
         kill(machine, "redis")
         wait_until(lambda: is_healthy(machine, "redis"), "Redis")
-        machine.run("docker start app-worker-1")
+        machine.run(f"docker start {container(machine, 'worker')}")
         accepted.append(numbers[30])
         wait_until(lambda: executed(accepted) == accepted, "every task once")
     wait_until(machine.serves, "the site")

@@ -20,20 +20,9 @@ MIGRATIONS = "django_migrations"
 NICENESS = 10
 # What `docker exec` ends with where there is nothing to run a program in, or it ends under its hands.
 GONE = (126, 137)
-OPTIONS = (
-    "--single-transaction",
-    "--quick",
-    "--routines",
-    "--triggers",
-    "--events",
-    "--hex-blob",
-    "--set-gtid-purged=OFF",
-    "--no-tablespaces",
-    # New in 9.7, of the whole server, and for its administrator alone to read; an older client does not know the option.
-    "--loose-skip-masking-policies",
-    "--max-allowed-packet=1G",
-    "--comments",
-)
+# Masking policies are new in 9.7, of the whole server, and for its administrator alone to read; an older client does not know the
+# option.
+OPTIONS = (*_dump.OPTIONS, "--loose-skip-masking-policies")
 
 
 class SourceError(Exception):

@@ -19,6 +19,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 REPORTS_DIR = ROOT / ".state" / "reports"
+REASON_LENGTH = 200
 
 
 @dataclass(frozen=True)
@@ -30,12 +31,14 @@ class Outcome:
     failed: int
     skipped: int
     seconds: float
+    reasons: tuple[str, ...] = ()
 
-    def line(self) -> str:
-        """Return the step's line of the summary."""
+    def text(self) -> str:
+        """Return the step's line of the summary, and one for each test of it that failed."""
         verdict = "FAILED" if self.failed else "ok"
         skipped = f", {self.skipped} skipped" if self.skipped else ""
-        return f"{verdict:7}{self.step:20}{self.passed} passed, {self.failed} failed{skipped} ({self.seconds:.0f} s)"
+        line = f"{verdict:7}{self.step:20}{self.passed} passed, {self.failed} failed{skipped} ({self.seconds:.0f} s)"
+        return "\n".join([line, *(f"       {reason}" for reason in self.reasons)])
 
 
 def read_report(path: Path) -> tuple[int, int, int]:
@@ -49,6 +52,17 @@ def read_report(path: Path) -> tuple[int, int, int]:
     return total - failed - skipped, failed, skipped
 
 
+def reasons(path: Path) -> list[str]:
+    """Return what failed by one JUnit report: the test, and the first line of why."""
+    root = ET.parse(path).getroot()  # noqa: S314 - the steps themselves have just written it
+    return [
+        f"{case.get('classname')}::{case.get('name')}: {(found.get('message') or '').partition(chr(10))[0][:REASON_LENGTH]}"
+        for case in root.iter("testcase")
+        for found in case
+        if found.tag in {"failure", "error"}
+    ]
+
+
 def count(step: str, code: int, seconds: float, reports: list[Path]) -> Outcome:
     """Return the outcome of a step from its exit code and its reports."""
     rows = [read_report(path) for path in reports]
@@ -60,7 +74,9 @@ def count(step: str, code: int, seconds: float, reports: list[Path]) -> Outcome:
     elif code and not failed:
         # Without this, a run that died after its last test would look fine.
         failed = 1
-    return Outcome(step, passed, failed, skipped, seconds)
+    return Outcome(
+        step, passed, failed, skipped, seconds, tuple(reason for path in reports for reason in reasons(path))
+    )
 
 
 def run(step: str) -> Outcome:
@@ -82,7 +98,7 @@ def main() -> int:
     outcomes = [run(step) for step in steps]
     print("\n===== summary")
     for outcome in outcomes:
-        print(outcome.line())
+        print(outcome.text())
     failed = sum(outcome.failed for outcome in outcomes)
     print(f"{sum(outcome.passed for outcome in outcomes)} passed, {failed} failed")
     return 1 if failed else 0

@@ -41,3 +41,15 @@ def test_a_run_that_died_after_its_last_test_has_failed(tmp_path: Path) -> None:
 def test_the_playbooks_of_a_scenario_are_one_more(tmp_path: Path, code: int, expected: tuple[int, int]) -> None:
     outcome = summary.count("molecule-default", code, 0, report(tmp_path, tests=5))
     assert (outcome.passed, outcome.failed) == expected
+
+
+def test_what_failed_is_named_with_its_reason(tmp_path: Path) -> None:
+    path = tmp_path / "report.xml"
+    path.write_text(
+        '<testsuites><testsuite tests="2" failures="1"><testcase classname="tests.test_a" name="test_good"/>'
+        '<testcase classname="tests.test_a" name="test_bad"><failure message="assert 1 == 2&#10;more"/></testcase>'
+        "</testsuite></testsuites>"
+    )
+    assert summary.count("unit", 1, 0, [path]).text().splitlines()[1:] == [
+        "       tests.test_a::test_bad: assert 1 == 2"
+    ]

@@ -81,7 +81,7 @@ def make(settings: Settings, clock: _work.Clock = _backup_state.now) -> Report:
     """Make a backup, and remove those that are kept no longer."""
     need_programs(settings)
     _backup_files.ensure_folder(settings.backups)
-    with _data_lock.held(settings.root, KIND, settings.wait_seconds):
+    with _data_lock.held(settings.root, KIND, settings.wait_seconds, file=_data_lock.BACKUP):
         for path in _retention.leftovers(settings.backups):
             shutil.rmtree(path)
         there = _manifest.whole(settings.backups)
@@ -136,20 +136,24 @@ def free_name(folder: Path, clock: _work.Clock) -> str:
 def fill(settings: Settings, folder: Path, name: str, sequence: int) -> Report:
     """Write the files of a backup and its manifest."""
     begun, start = _backup_state.now(), time.monotonic()
-    container = _backup_files.find_container(settings)
-    facts = ask(settings, container)
-    _backup_files.demand_space(settings.backups, expected_bytes(settings, facts))
-    warnings = [
-        f"{table} is no InnoDB table, and so not of the same moment as the others" for table in facts.other_engines
-    ]
     files: dict[str, dict[str, Any]] = {}
-    files[_manifest.DATABASE], rows = _backup_files.dump(settings, container, folder)
+    with _data_lock.held(settings.root, KIND, settings.wait_seconds):
+        container = _backup_files.find_container(settings)
+        facts = ask(settings, container)
+        _backup_files.demand_space(settings.backups, expected_bytes(settings, facts))
+        files[_manifest.DATABASE], rows = _backup_files.dump(settings, container, folder)
+        migrations = ask_migrations(settings, container, facts)
+        image = _backup_files.answer_of(_backup_source.image_cmd(container)).strip()
+        release = release_of(settings)
     missing = sorted(set(facts.tables) ^ set(rows))
     if missing:
         raise _backup_files.BackupError(
             f"the dump and the schema have not the same tables: {', '.join(missing[:5])}. Was the schema changed meanwhile? "
             "The next backup will tell"
         )
+    warnings = [
+        f"{table} is no InnoDB table, and so not of the same moment as the others" for table in facts.other_engines
+    ]
     # After the dump: a row whose file is missing is worse than a file that no row names yet.
     if settings.media and (settings.root / settings.media).is_dir():
         files[_manifest.MEDIA], said = _backup_files.media(settings, folder)
@@ -166,10 +170,10 @@ def fill(settings: Settings, folder: Path, name: str, sequence: int) -> Report:
         created=_backup_state.stamp(begun),
         seconds=seconds,
         stack={"name": settings.stack, "id": _backup_settings.identity(settings.root), "host": socket.gethostname()},
-        release=release_of(settings),
+        release=release,
         mysql={
             "version": facts.version,
-            "image": _backup_files.answer_of(_backup_source.image_cmd(container)).strip(),
+            "image": image,
             "database": settings.database,
             "charset": facts.charset,
             "collation": facts.collation,
@@ -177,7 +181,7 @@ def fill(settings: Settings, folder: Path, name: str, sequence: int) -> Report:
         tables=rows,
         rows=sum(rows.values()),
         objects=facts.objects,
-        migrations=ask_migrations(settings, container, facts),
+        migrations=migrations,
         files=files,
         warnings=warnings,
     )

@@ -3,7 +3,9 @@
 """One at a time where a dump must not meet a change of what it reads: backup, restore, migrations, a new server.
 
 A flock on `lock/data`, which the kernel drops when the process ends, however it ends. It is another one than the lock of a
-deploy: a backup may run beside a build or a switch, and a deploy need not know of the timer that runs backups.
+deploy: a backup may run beside a build or a switch, and a deploy need not know of the timer that runs backups. A backup has
+it only while it asks the server and reads the dump: uploaded files may take hours to pack, and no deploy is to wait for them.
+For all of its time it has `lock/backup`, which keeps away another backup and a restore.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FILE = f"{_lock.FOLDER}/data"
+BACKUP = f"{_lock.FOLDER}/backup"
 # Those of a drill and of the way off-site, beside which anything else may run.
 DRILL = f"{_lock.FOLDER}/drill"
 OFFSITE = f"{_lock.FOLDER}/offsite"
@@ -35,13 +38,16 @@ class BusyError(Exception):
 
 
 @contextmanager
-def held(root: Path, who: str, wait_seconds: float = WAIT_SECONDS, *, settles: bool = False) -> Iterator[float]:
+def held(
+    root: Path, who: str, wait_seconds: float = WAIT_SECONDS, *, settles: bool = False, file: str = FILE
+) -> Iterator[float]:
     """Keep others from the data of the stack in root; yield the seconds that were waited, or raise BusyError with who has it.
 
-    who is one word or a few, as it reads in the refusal of somebody else: `backup`, `migrations of release 0a1b`.
+    file is FILE or BACKUP; whoever needs both takes BACKUP first. who is one word or a few, as it reads in the refusal of
+    somebody else: `backup`, `migrations of release 0a1b`.
     What a restore that was killed has left is for those alone who settle it: raises BusyError for all others.
     """
-    path = root / FILE
+    path = root / file
     path.parent.mkdir(mode=_lock.FOLDER_MODE, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, _lock.FILE_MODE)
     try:
@@ -64,10 +70,10 @@ def foresee(root: Path) -> None:
         raise BusyError("; ".join(left))
 
 
-def is_held(root: Path) -> bool:
-    """Whether anybody is at work on the data at this moment."""
+def is_held(root: Path, file: str = FILE) -> bool:
+    """Whether anybody is at work on the data, or for BACKUP on the backups, at this moment."""
     try:
-        descriptor = os.open(root / FILE, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        descriptor = os.open(root / file, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except FileNotFoundError:
         return False
     try:

@@ -39,7 +39,7 @@ OTHERS = {
     f"{_lock.FOLDER}/{_lock.FILE}": "a file",
     STEP: "a file",
     _before.FILE: "a file",
-    **dict.fromkeys((_data_lock.FILE, _data_lock.DRILL, _data_lock.OFFSITE), "a file"),
+    **dict.fromkeys((_data_lock.FILE, _data_lock.BACKUP, _data_lock.DRILL, _data_lock.OFFSITE), "a file"),
     **dict.fromkeys((_upgrade_state.FILE, _credentials.NOTE, _credentials.RECORD), "a file"),
     _compose.OVERRIDE_FILE: "a file",
     f"{_release.RELEASES}/{_release.CURRENT}": "a link",

@@ -250,7 +250,11 @@ def restore(module: AnsibleModule, job: _restore.Job) -> dict[str, Any]:
     if module.check_mode:
         plan = _restore.foresee(job, server)
         return _restore_said.foreseen(plan, runner.back.left())
-    with _data_lock.held(job.root, f"restore of {job.wanted}", module.params["wait_seconds"], settles=True):
+    who, patience = f"restore of {job.wanted}", module.params["wait_seconds"]
+    with (
+        _data_lock.held(job.root, who, patience, settles=True, file=_data_lock.BACKUP),
+        _data_lock.held(job.root, who, patience, settles=True),
+    ):
         found = _restore.find_source(job)
         recovered = runner.back.recover()
         plan = _restore.make_plan(job, server, *found)

@@ -269,6 +269,23 @@ def test_one_that_waits_is_made_afterwards(machine: Host) -> None:
     assert len(backups(machine)) == len(before) + 2
 
 
+def test_migrations_wait_for_the_dump_and_not_for_the_media(machine: Host) -> None:
+    large, free = f"{STACK_DIR}/media/large", f"flock --nonblock {STACK_DIR}/lock/data true; echo $?"
+    machine.run(f"head -c 100M /dev/urandom > {large}")
+    try:
+        process = start(machine)
+        assert machine.run(free) == "1"
+        hold = f"pkill -CONT -x zstd; [ -e {BACKUPS}/.*.partial/media.tar.zst ] && pkill -STOP -x zstd && exit"
+        machine.run(f"for try in $(seq 3000); do {hold}; sleep 0.01; done; exit 1")
+        assert machine.run(free) == "0"
+        # Neither another backup nor a restore may meet it all the same.
+        assert run(machine, "backup", "--wait", "0")[0] == 1
+        assert machine.run(f"flock --nonblock {STACK_DIR}/lock/backup true; echo $?") == "1"
+        assert end(machine, process)[0] == 0
+    finally:
+        machine.run(f"rm -f {large}")
+
+
 def test_a_clock_that_was_a_day_ahead(machine: Host) -> None:
     # A backup of tomorrow, as a clock that was wrong has left it.
     tomorrow = machine.run("date -u -d '+1 day' +%Y%m%dT%H%M%SZ")

@@ -42,6 +42,7 @@ def test_a_restore_goes_on_with_what_one_that_was_killed_has_left(
 
     def recover(_back: Any) -> list[str]:
         steps.append(_data_lock.is_held(tmp_path))
+        steps.append(_data_lock.is_held(tmp_path, _data_lock.BACKUP))
         return []
 
     monkeypatch.setattr(_restore, "find_container", lambda *_args: "0a1b")
@@ -49,4 +50,4 @@ def test_a_restore_goes_on_with_what_one_that_was_killed_has_left(
     monkeypatch.setattr(_restore_back.Back, "recover", recover)
     monkeypatch.setattr(_restore, "make_plan", plan)
     assert restored(tmp_path)["msg"] == "latest was not restored: as far as this test goes"
-    assert steps == [True]
+    assert steps == [True, True]

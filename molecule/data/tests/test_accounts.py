@@ -289,6 +289,25 @@ def test_accounts_that_are_not_as_they_should_be_are_put_right_and_others_left_a
     servers.root("DROP USER dba@'%'; DROP ROLE helper")
 
 
+def test_a_trigger_that_runs_as_the_applications_account_goes_on_working(
+    servers: Servers, runner: Callable[..., PlaybookRun]
+) -> None:
+    servers.root(
+        "USE app; CREATE TABLE fires (n INT); CREATE TABLE fired (n INT); GRANT TRIGGER ON app.* TO app@'%';"
+        "CREATE DEFINER = app@'%' TRIGGER copies AFTER INSERT ON fires FOR EACH ROW INSERT INTO fired VALUES (NEW.n)"
+    )
+    run = runner("deploy")
+    assert run.code == 0, run.message
+    assert "trigger app.copies" in run.output
+    servers.login("app", servers.secret("mysql_password"), "INSERT INTO app.fires VALUES (7)")
+    assert servers.root("SELECT n FROM app.fired") == "7"
+    assert runner("deploy").changed == []
+    servers.root("DROP TABLE app.fires, app.fired")
+    # Nothing needs the privilege any more.
+    assert runner("deploy").code == 0
+    assert "TRIGGER" not in servers.grants("app")
+
+
 def test_a_database_that_is_down_gets_its_new_password_with_its_start(
     servers: Servers, machine: Host, runner: Callable[..., PlaybookRun]
 ) -> None:

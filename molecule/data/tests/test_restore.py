@@ -91,6 +91,30 @@ def test_all_of_it_comes_back(machine: Host, runner: Runner, backup: Backup) -> 
     assert state(machine)["files"] == now["files"]
 
 
+def test_uploads_on_a_file_system_of_their_own(machine: Host, runner: Runner, backup: Backup) -> None:
+    media = f"{STACK_DIR}/media"
+    machine.run(
+        f"rm -rf /root/media && cp -a {media} /root/media && mount -t tmpfs none {media} && cp -a /root/media/. {media}/"
+    )
+    try:
+        files(machine, "now")
+        done = restore(runner, backup.id, restore_parts=["media"])
+        assert done.code == 0, done.message
+        old = done.tasks[RESTORE]["old_media"]
+        assert old.startswith(f"{media}/.restore-")
+        assert machine.run(f"cat {media}/zoo/deep/file {old}/zoo/deep/file") == "thennow"
+        assert machine.run(f"ls -A {media} | grep '^[.]'") == old.rpartition("/")[2]
+        # What was replaced is no upload: a backup is made of what is served.
+        said = machine.run(f"{STACK_DIR}/backup/barehost-backup backup")
+        newest = machine.run(f"ls -d {BACKUPS}/2*Z | tail -n 1")
+        assert newest.rpartition("/")[2] in said
+        packed = machine.run(f"zstd -dc {newest}/media.tar.zst | tar -tf -; rm -r {newest}").splitlines()
+        assert "media/zoo/deep/file" in packed
+        assert [name for name in packed if ".restore-" in name] == []
+    finally:
+        machine.run(f"umount {media}; rm -rf /root/media")
+
+
 def test_the_latest_one_is_taken_by_that_name(runner: Runner, backup: Backup) -> None:
     done = restore(runner, "latest", restore_parts=["database"], restore_keep_old=False)
     assert (done.code, done.tasks[RESTORE]["restored"], done.tasks[RESTORE]["old_media"]) == (0, backup.id, "")

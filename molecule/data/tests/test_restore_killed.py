@@ -112,6 +112,12 @@ def test_killed_while_it_loads(machine: Host, runner: Runner, backup: Backup, ch
     thread.join()
     assert ended[0].code != 0
     assert state(machine) == changed
+    # What is half of one time and half of another is no backup.
+    left = litter(machine)
+    refused = machine.run(f"{STACK_DIR}/backup/barehost-backup backup --wait 0 2>&1; echo $?")
+    assert "was killed in the middle" in refused
+    assert refused.endswith("1")
+    assert litter(machine) == left
     done = restored(machine, runner, backup)
     assert "was taken back" in " ".join(done.tasks[RESTORE]["recovered"])
 

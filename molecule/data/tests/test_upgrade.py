@@ -147,6 +147,18 @@ def test_a_module_that_is_killed_is_taken_back(machine: Host, runner: Run, phase
     wait_until(machine.serves, "the site after the way back")
 
 
+def test_an_upgrade_does_not_meet_a_new_password(machine: Host, runner: Run) -> None:
+    before, running = write_row(machine), image(machine)
+    values = {"mysql_image": NEW, "mysql_root_password": "not that of this server"}
+    told = [runner("upgrade_mysql", *options, "-e", json.dumps(values)) for options in (("--check",), ())]
+    assert [run.code != 0 for run in told] == [True, True]
+    assert told[0].message == told[1].message
+    assert "its passwords are being changed (mysql_root_password)" in told[1].message
+    assert (rows(machine), image(machine), copies(machine)) == (before, running, [])
+    done = runner("deploy")
+    assert done.code == 0, done.message
+
+
 def test_an_upgrade_keeps_the_rows_and_a_copy(machine: Host, runner: Run) -> None:
     before = write_row(machine)
     dry = runner("upgrade_mysql", "--check", *with_image(NEW))

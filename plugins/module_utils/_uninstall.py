@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 
+# What is no data of the stack, or not on the host.
+LEFT = "Docker and its images, the audit log (release_audit_log), and what was sent off-site"
+
+
 def report(stack: Mapping[str, Any], *, delete_data: bool, dry_run: bool) -> list[str]:
     """Return the lines; stack is what `stack_info` found before anything was removed."""
     containers, volumes = stack.get("containers") or [], stack.get("volumes") or []
@@ -24,7 +28,7 @@ def report(stack: Mapping[str, Any], *, delete_data: bool, dry_run: bool) -> lis
     if not data:
         return [*lines, "Nothing else of the stack is there"]
     if delete_data:
-        return [*lines, f"{verb} for good: {data}"]
+        return [*lines, f"{verb} for good: {data}", f"{kept}: {LEFT}"]
     return [
         *lines,
         f"{kept}: {data}; Docker and its images",

@@ -51,8 +51,12 @@ def test_the_data_stays_and_comes_back(root: Any, playbook: Callable[..., Any]) 
 
 
 def test_named_data_is_deleted_and_the_engine_stays(root: Any, playbook: Callable[..., Any]) -> None:
+    cache = "/var/cache/barehost/app"
+    root.check_output(f"mkdir -p {cache}")
     run = playbook("uninstall", "-e", "uninstall_delete_data=app")
     assert run.code == 0, run.output
+    assert not root.file(cache).exists
+    assert root.file("/var/log/barehost/app.jsonl").exists
     assert root.check_output(COUNT) == ""
     assert root.check_output(VOLUMES) == ""
     assert not root.file(STACK_DIR).exists

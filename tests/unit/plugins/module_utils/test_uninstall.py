@@ -31,6 +31,7 @@ def test_a_dry_run_names_what_would_go() -> None:
     lines = _uninstall.report(STACK, delete_data=True, dry_run=True)
     assert lines[0].startswith("Would remove: containers shop-mysql-1")
     assert lines[1].startswith("Would remove for good: volumes shop_mysql, shop_redis and /opt/shop")
+    assert lines[2].startswith("Would keep: Docker and its images, the audit log")
     assert "Would keep: " in _uninstall.report(STACK, delete_data=False, dry_run=True)[1]
 
 

@@ -4,10 +4,9 @@
 
 from __future__ import annotations
 
-import fcntl
 import shutil
 import subprocess
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
 
 from ansible_collections.barehost.django.plugins.module_utils import (
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
 
     from ansible_collections.barehost.django.plugins.module_utils._backup_settings import Settings
 
-PIPE_BYTES = 1 << 20
-SET_PIPE_SIZE = 1031  # F_SETPIPE_SZ; Python names it from 3.10 on
 # So much of the disk is left alone: the database may lie on it, and stops where there is none.
 RESERVE_SHARE, RESERVE_MOST = 0.05, 1 << 30
 LOOK_EVERY = 16 << 20
@@ -76,12 +73,6 @@ def demand_space(folder: Path, needed: int = 0) -> None:
             f"{folder} has {_dump.megabytes(usage.free)} free, and {wanted}{_dump.megabytes(least)} are left alone for what "
             "else lies on that disk: make room, or keep fewer backups (backup_keep_least, backup_keep_days)"
         )
-
-
-def widen(stream: IO[bytes]) -> None:
-    """Give a pipe more room, so that both of its ends work at the same time."""
-    with suppress(OSError):
-        fcntl.fcntl(stream.fileno(), SET_PIPE_SIZE, PIPE_BYTES)
 
 
 def answer_of(argv: Sequence[str], seconds: int = QUERY_SECONDS) -> str:
@@ -139,7 +130,7 @@ def dump(settings: Settings, container: str, folder: Path) -> tuple[dict[str, An
     with _pipes.writing(folder / _manifest.DATABASE, [_pipes.zstd_cmd(settings.zstd_level)]) as writer:
         target = Watched(writer, folder)
         with dumping(settings, container) as (stream, ended):
-            widen(stream)
+            _pipes.widen(stream)
             while True:
                 piece = stream.read1(_pipes.CHUNK)  # type: ignore[attr-defined]
                 if not piece:

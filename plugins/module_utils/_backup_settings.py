@@ -40,7 +40,7 @@ class Settings:
     max_age_hours: int = 26
     timeout_seconds: int = 21600
     wait_seconds: int = 900
-    zstd_level: int = 3
+    zstd_level: int = 1
     age_recipients: list[str] = field(default_factory=list)
     hook: list[str] = field(default_factory=list)
     audit_log: str = ""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 OPTION_FILE = "/run/secrets/backup.cnf"
 MIGRATIONS = "django_migrations"
 # What serves goes first.
-NICENESS = 10
+NICENESS = 19
 # What `docker exec` ends with where there is nothing to run a program in, or it ends under its hands.
 GONE = (126, 137)
 # Masking policies are new in 9.7, of the whole server, and for its administrator alone to read; an older client does not know the

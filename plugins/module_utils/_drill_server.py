@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, cast
 
-from ansible_collections.barehost.django.plugins.module_utils import _backup_files, _drill, _dump, _pipes
+from ansible_collections.barehost.django.plugins.module_utils import _drill, _dump, _pipes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -152,7 +152,7 @@ class Running:
         with tempfile.TemporaryFile() as err, _pipes.reading(_pipes.unzstd_cmd(str(path))) as (stream, ended):
             client = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=err)
             target = cast("IO[bytes]", client.stdin)
-            _backup_files.widen(stream)
+            _pipes.widen(stream)
             try:
                 for piece in iter(lambda: stream.read1(_pipes.CHUNK), b""):  # type: ignore[attr-defined]
                     _ = self.clock.left

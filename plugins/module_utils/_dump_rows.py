@@ -88,7 +88,8 @@ class RowCounter:
         if self._escaped and piece:
             piece, self._escaped = piece[1:], False
         # Two backslashes are one sign; what is left before a quote makes that a sign, too.
-        piece = piece.replace(b"\\\\", b"").replace(b"\\'", b"")
+        # As long as what they replace, they take two thirds of the time; they go with the rest.
+        piece = piece.replace(b"\\\\", b"xx").replace(b"\\'", b"xx")
         if piece.endswith(b"\\"):
             piece, self._escaped = piece[:-1], True
         # What neither is a sign of the syntax nor can hide one goes first: what is left is short.

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import subprocess
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CHUNK = 1 << 20
+PIPE_BYTES = 1 << 20
+SET_PIPE_SIZE = 1031  # F_SETPIPE_SZ; Python names it from 3.10 on
 LONGEST_COMPLAINT = 4000
 
 
@@ -39,6 +42,12 @@ class Ended:
 
     code: int = 0
     err: str = ""
+
+
+def widen(stream: IO[bytes]) -> None:
+    """Give a pipe more room, so that both of its ends work at the same time; only that of whoever may have as much."""
+    with suppress(OSError):
+        fcntl.fcntl(stream.fileno(), SET_PIPE_SIZE, PIPE_BYTES)
 
 
 @contextmanager
@@ -77,6 +86,10 @@ class FileWriter:
                 cast("IO[bytes]", source).close()
             self._processes.append(process)
             source = cast("IO[bytes]", process.stdout)
+            # While rows are counted nothing else runs in Python: without room for it the filter would stand still for as long.
+            for stream in (process.stdin, process.stdout):
+                if stream is not None:
+                    widen(stream)
         self._hash, self._size = hashlib.sha256(), 0
         self._trouble: OSError | None = None
         self._input = cast("IO[bytes]", self._processes[0].stdin)

@@ -13,7 +13,7 @@ import time
 from contextlib import suppress
 from typing import IO, TYPE_CHECKING, Any, cast
 
-from ansible_collections.barehost.django.plugins.module_utils import _backup_files, _dump, _fifo, _pipes, _restore_sql
+from ansible_collections.barehost.django.plugins.module_utils import _dump, _fifo, _pipes, _restore_sql
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -173,7 +173,7 @@ class Load:
             with suppress(BrokenPipeError):
                 self._input.close()
             self._input = self._open(pipe)
-        _backup_files.widen(self._input)
+        _pipes.widen(self._input)
 
     def _open(self, pipe: str) -> IO[bytes]:
         """Open the pipe to write into, once the client reads it."""

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.barehost.django.plugins.module_utils import (
-    _backup_files,
     _backup_settings,
     _dump_rows,
     _manifest,
@@ -139,7 +138,7 @@ def read_dump(source: Source, sink: Callable[[bytes], object], watch: Callable[[
     """Read a dump to its end, and hand on what belongs to the tables."""
     reader = _restore_text.Reader(sink)
     with _pipes.reading(reader_cmd(source.dump)) as (stream, ended):
-        _backup_files.widen(stream)
+        _pipes.widen(stream)
         try:
             _restore_mysql.copy(stream, reader.feed, watch)
         except _restore_text.TextError as error:

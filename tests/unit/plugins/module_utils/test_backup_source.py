@@ -23,7 +23,7 @@ ANSWER = {
 def test_argv_of_a_dump() -> None:
     argv = _backup_source.dump_cmd("0a1b", "shop", 60)
     assert argv[:11] == [
-        "docker", "exec", "0a1b", "nice", "-n", "10", "timeout", "--kill-after=10", "60", "mysqldump",
+        "docker", "exec", "0a1b", "nice", "-n", "19", "timeout", "--kill-after=10", "60", "mysqldump",
         "--defaults-extra-file=/run/secrets/backup.cnf",
     ]  # fmt: skip
     assert argv[-2:] == ["--", "shop"]

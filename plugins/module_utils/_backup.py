@@ -22,6 +22,7 @@ from ansible_collections.barehost.django.plugins.module_utils import (
     _data_lock,
     _dump,
     _fifo,
+    _gentle,
     _manifest,
     _pipes,
     _release,
@@ -80,6 +81,7 @@ def run(settings: Settings, who: str, clock: _work.Clock = _backup_state.now) ->
 def make(settings: Settings, clock: _work.Clock = _backup_state.now) -> Report:
     """Make a backup, and remove those that are kept no longer."""
     need_programs(settings)
+    _gentle.step_aside(f"barehost-{settings.stack}-backup")
     _backup_files.ensure_folder(settings.backups)
     with _data_lock.held(settings.root, KIND, settings.wait_seconds, file=_data_lock.BACKUP):
         for path in _retention.leftovers(settings.backups):

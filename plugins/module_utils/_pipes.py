@@ -22,6 +22,8 @@ CHUNK = 1 << 20
 PIPE_BYTES = 1 << 20
 SET_PIPE_SIZE = 1031  # F_SETPIPE_SZ; Python names it from 3.10 on
 LONGEST_COMPLAINT = 4000
+# All of a large file at once, at its end, would let the database wait for the disk.
+WRITE_OUT_EVERY = 8 << 20
 
 
 class PipeError(Exception):
@@ -98,6 +100,7 @@ class FileWriter:
 
     def _drain(self, source: IO[bytes]) -> None:
         """Write what comes out at the end; after trouble nothing reads any more, and the programs end with a broken pipe."""
+        begun = 0
         with source:
             try:
                 while True:
@@ -107,6 +110,10 @@ class FileWriter:
                     self._hash.update(piece)
                     self._size += len(piece)
                     self._file.write(piece)
+                    if self._size - begun >= WRITE_OUT_EVERY:
+                        # Begins to write it out, without waiting; nor is the memory of the host to be full of it.
+                        os.posix_fadvise(self._file.fileno(), begun, self._size - begun, os.POSIX_FADV_DONTNEED)
+                        begun = self._size
             except OSError as error:
                 self._trouble = error
 

@@ -31,7 +31,26 @@ HEAD = re.compile(
     re.IGNORECASE,
 )
 DEFINER = re.compile(r"DEFINER\s*=\s*`((?:[^`]|``)*)`@`((?:[^`]|``)*)`", re.IGNORECASE)
+# All that mysqldump writes between CREATE and what is made, without its comments for servers of some version; any other comment
+# could show one account to us, and another one to the server.
+BETWEEN = re.compile(
+    r"\s*(?:ALGORITHM\s*=\s*\w+\s+)?DEFINER\s*=\s*`(?:[^`]|``)*`@`(?:[^`]|``)*`\s*(?:SQL\s+SECURITY\s+\w+\s*)?",
+    re.IGNORECASE,
+)
+VERSIONED = re.compile(r"\*/|/\*!50\d{3}")
 DELIMITER = ";;"
+# All else that mysqldump writes among them: how the text is read, and what was there goes first.
+HARMLESS = re.compile(
+    r"/\*!50\d{3}\s+SET\s+(?:@saved?_\w+|character_set_client|character_set_results|collation_connection|sql_mode|time_zone)\s*="
+    r"\s*(?:@@?\w+|\w+|'[\w,/+: -]*')\s*\*/",
+    re.IGNORECASE,
+)
+REMOVAL = re.compile(
+    r"/\*!50\d{3}\s+DROP\s+(?:VIEW|TABLE|TRIGGER|PROCEDURE|FUNCTION|EVENT)\s+IF\s+EXISTS\s+`(?:[^`]|``)+`\s*\*/",
+    re.IGNORECASE,
+)
+# The client would end the statement there, and run what follows as whoever makes the objects.
+CLIENTS_OWN = re.compile(r";;|\bdelimiter\s", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -61,6 +80,25 @@ def item_of(statement: str) -> Item | None:
     if kind == VIEW and not match[1].strip():
         kind = PLACEHOLDER
     return Item(kind, statement, plain(match[3]), bool(match[4]))
+
+
+def flaw(item: Item) -> str:
+    """Say why a statement must not be run, which is done as root; empty where it may be."""
+    if item.kind == SET:
+        return "" if HARMLESS.fullmatch(item.text) else "it sets what no dump has to set"
+    if item.qualified:
+        return f"its {item.kind} {item.name} names a schema of its own: it would be made outside of this one"
+    if CLIENTS_OWN.search(item.text):
+        return f"its {item.kind} {item.name} holds ;; or the word delimiter, where the client would cut it in two"
+    if item.kind != PLACEHOLDER and not says_whose(item.text):
+        return f"its {item.kind} {item.name} does not say as whom it runs (DEFINER=`user`@`host`), as mysqldump does"
+    return ""
+
+
+def says_whose(text: str) -> bool:
+    """Whether the beginning of what makes an object is as mysqldump writes it, with the account that it runs as."""
+    match = HEAD.match(text)
+    return match is not None and BETWEEN.fullmatch(VERSIONED.sub(" ", match[1])) is not None
 
 
 def head_end(text: str) -> int:
@@ -94,25 +132,44 @@ class Owners:
     able: Mapping[str, Collection[tuple[str, str]]]  # of kinds that take a privilege of their own
     wanted: tuple[str, str]  # who gets what others may not have
     root: tuple[str, str]
+    # Whose objects stay theirs, where it is the dump of somebody else: anybody can write `root` into a text.
+    trusted: Collection[tuple[str, str]] | None = None
 
     @classmethod
-    def of(cls, facts: Mapping[str, Any], definer: str, root: tuple[str, str]) -> Owners:
-        """Read what the server says."""
+    def of(cls, facts: Mapping[str, Any], definer: str, root: tuple[str, str], *, foreign: bool = False) -> Owners:
+        """Read what the server says; with foreign everything is to be of the definer, whoever it was of."""
         named = {name: {(user, host) for user, host in facts[name] or ()} for name in ("accounts", TRIGGER, EVENT)}
         user, _at, host = definer.rpartition("@")
-        return cls(named["accounts"], {kind: named[kind] for kind in (TRIGGER, EVENT)}, (user, host), root)
+        trusted = {(user, host)} if foreign else None
+        return cls(named["accounts"], {kind: named[kind] for kind in (TRIGGER, EVENT)}, (user, host), root, trusted)
 
     def fitting(self, kind: str) -> Collection[tuple[str, str]]:
         """Return who may have objects of a kind."""
-        return {pair for pair in self.accounts if pair in self.able.get(kind, self.accounts)}
+        return {
+            pair
+            for pair in self.accounts
+            if pair in self.able.get(kind, self.accounts) and (self.trusted is None or pair in self.trusted)
+        }
 
     def instead(self, kind: str) -> tuple[str, str]:
         """Return who gets an object of a kind that nobody here may have."""
-        return self.wanted if self.wanted in self.fitting(kind) else self.root
+        if self.wanted in self.fitting(kind):
+            return self.wanted
+        if self.trusted is not None:
+            raise ValueError(
+                f"its {kind}s are of somebody who is not of this stack, and {'@'.join(self.wanted)}, who would get them, does not "
+                "exist or may have none: give an account that may (backup_restore_definer)"
+            )
+        return self.root
 
     def settle(self, items: Sequence[Item]) -> tuple[list[Item], list[str]]:
         """Return the items as they will be, and whose are whose now."""
-        settled = [owned(item, self.fitting(item.kind), self.instead(item.kind)) for item in items]
+        settled = [
+            item
+            if item.definer is None or item.definer in self.fitting(item.kind)
+            else owned(item, (), self.instead(item.kind))
+            for item in items
+        ]
         moved = {(old.definer, new.definer) for old, new in zip(items, settled) if old.definer != new.definer}
         return settled, sorted(f"{'@'.join(old)} to {'@'.join(new)}" for old, new in moved if old and new)
 

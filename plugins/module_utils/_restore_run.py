@@ -160,11 +160,13 @@ class Runner:
             )
         done.rows = sum(counted.values())
         journal.migrations = sorted(plan.verified.migrations)
-        owners = _restore_objects.Owners.of(plan.facts, self.job.definer, _restore_sql.ROOT)
+        owners = _restore_objects.Owners.of(
+            plan.facts, self.job.definer, _restore_sql.ROOT, foreign=bool(plan.stranger)
+        )
         journal.after, changed = owners.settle(plan.verified.found.items)
         if changed:
             done.warnings.append(
-                "views, triggers, routines or events of accounts that do not exist here, or may not have them, went from "
+                "views, triggers, routines or events of accounts that are not this stack's, or may not have them, went from "
                 + ", ".join(changed)
             )
         try:

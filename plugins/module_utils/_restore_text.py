@@ -16,7 +16,15 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ansible_collections.barehost.django.plugins.module_utils._restore_objects import KINDS, Item, item_of
+from ansible_collections.barehost.django.plugins.module_utils._restore_objects import (
+    KINDS,
+    PLACEHOLDER,
+    REMOVAL,
+    VIEW,
+    Item,
+    flaw,
+    item_of,
+)
 
 if TYPE_CHECKING:
     from typing import Callable
@@ -114,6 +122,12 @@ class Reader:
         if len(self.found.schemas) > 1:
             raise TextError(
                 f"it holds the schemas {', '.join(self.found.schemas)}: give a dump of one, made without --all-databases"
+            )
+        names = {kind: {item.name for item in self.found.items if item.kind == kind} for kind in (PLACEHOLDER, VIEW)}
+        alone = sorted(names[PLACEHOLDER] - names[VIEW])
+        if alone:
+            raise TextError(
+                f"its view {alone[0]} is only begun: mysqldump writes what it reads, and whose it is, at the end"
             )
         self.found.database = (self.found.schemas or [self.found.database])[0]
         text = self._migrations.decode("utf-8", "replace")
@@ -236,17 +250,23 @@ class Reader:
         if named or USE.match(statement) or DROPPED.match(statement):
             self.found.dropped += 1
         elif self._delimiter != b";" or OBJECTS.match(statement):
-            item = item_of(statement.decode("utf-8", "surrogateescape"))
+            text = statement.decode("utf-8", "surrogateescape")
+            item = item_of(text)
             if item is not None:
                 self._keep(item)
+            elif REMOVAL.fullmatch(text):
+                self.found.dropped += 1
+            else:
+                raise TextError(
+                    f"the statement that ends in line {self._number} is none that mysqldump writes there, and is not run: {shown(statement)}"
+                )
         else:
             self._sink(statement + b";\n")
 
     def _keep(self, item: Item) -> None:
-        if item.qualified:
-            raise TextError(
-                f"its {item.kind} {item.name} names a schema of its own: it would be made outside of this one"
-            )
+        problem = flaw(item)
+        if problem:
+            raise TextError(f"{problem}; it ends in line {self._number}: {shown(item.text.encode('utf-8', 'replace'))}")
         self.found.items.append(item)
         self._kept += len(item.text)
         if self._kept > LONGEST:

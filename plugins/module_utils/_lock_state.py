@@ -183,7 +183,7 @@ def description(lock: Lock, at: datetime) -> str:
 def refusal(lock: Lock, at: datetime) -> str:
     """Say who holds the lock and what can be done."""
     return (
-        f"a deploy is going on: {description(lock, at)}: "
+        f"another run is at work: {description(lock, at)}: "
         "wait for it, use release_lock_wait, or run barehost.django.unlock if it is dead"
     )
 
@@ -218,4 +218,4 @@ def why_to_take_over(lock: Lock, wish: Wish, work: AtWork | None, at: datetime, 
 def lost(found: Lock | None, at: datetime) -> str:
     """Say what became of a lock that this run had."""
     who = "it was removed" if found is None else f"{name(found)} has it since {clock(found.started, at)} UTC"
-    return f"this run has lost the lock of the stack: {who}; run it again when no other deploy is going on"
+    return f"this run has lost the lock of the stack: {who}; run it again when no other run is at work"

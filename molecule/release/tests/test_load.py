@@ -131,7 +131,7 @@ def test_a_migration_that_fails_half_way_names_itself_and_the_dump(story: Story)
 def test_a_second_deploy_is_refused_by_name(story: Story) -> None:
     run = story.runs["second"]
     assert run.code != 0
-    assert "a deploy is going on" in run.message
+    assert "another run is at work" in run.message
     assert "ansible-playbook" in run.message
     assert run.changed == []
 

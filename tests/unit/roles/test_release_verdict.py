@@ -246,7 +246,7 @@ def test_the_host_is_looked_at_under_the_lock_and_the_input_before_it(hosts: Hos
     said = [
         "MiB of memory",
         "MiB of memory",
-        "a deploy is going on: alice@elsewhere",
+        "another run is at work: alice@elsewhere",
         "nginx_htp_port",
         "Refuse a host that does not answer: Task failed: Failed to connect",
     ]

@@ -91,7 +91,7 @@ def test_a_deploy_that_lives_is_named_and_one_that_was_killed_is_followed_at_onc
     for mode in ((), ("--check",)):
         code, output = controller.run([HELD], *mode)
         assert code == 2, output
-        assert "a deploy is going on: " in output
+        assert "another run is at work: " in output
         assert "`ansible-playbook -i inventory play.yml --diff -e ***`, started " in output
         assert SECRET not in output
         assert lock["token"] not in output
@@ -107,7 +107,7 @@ def test_a_deploy_that_lives_is_named_and_one_that_was_killed_is_followed_at_onc
     assert controller.lock["token"] != lock["token"]
     # The dry run that was refused has left none.
     refused, line = (controller.folder / "log").read_text().splitlines()
-    assert json.loads(refused)["message"].startswith("a deploy is going on: ")
+    assert json.loads(refused)["message"].startswith("another run is at work: ")
     assert json.loads(line)["message"].startswith("the run ended without a result; ")
 
 
@@ -119,7 +119,7 @@ def test_waiting_until_the_other_one_is_killed(controller: Controller, deploying
     giving_up = threading.Timer(120, run.kill)
     giving_up.start()
     try:
-        said = next((line for line in run.stdout if "web1: waiting: a deploy is going on: " in line), "")
+        said = next((line for line in run.stdout if "web1: waiting: another run is at work: " in line), "")
         assert said, "it ended, or was ended, without a word of waiting"
         deploying.send_signal(signal.SIGKILL)
         # The one that waits looks on the controller between its calls.

@@ -139,7 +139,7 @@ def test_a_directory_that_is_there_keeps_its_mode(root: Path) -> None:
 
 def test_a_second_one_is_refused_by_name(root: Path) -> None:
     acquire(root, "t1")
-    with pytest.raises(HeldError, match=r"^a deploy is going on: t1@here, started .* in step lock, ") as caught:
+    with pytest.raises(HeldError, match=r"^another run is at work: t1@here, started .* in step lock, ") as caught:
         acquire(root, "t2")
     assert caught.value.holder.token == "t1"
     assert lying(root).token == "t1"

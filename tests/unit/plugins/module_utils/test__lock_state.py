@@ -33,7 +33,7 @@ def wish(dead: str = "") -> Wish:
 
 def test_a_refusal_says_who_since_when_and_what_to_do(lock: Lock) -> None:
     assert _lock_state.refusal(lock, later(180)) == (
-        "a deploy is going on: alice@ci-7, `ansible-playbook playbooks/deploy.yml`, started 21:04:10 UTC (3 min ago), "
+        "another run is at work: alice@ci-7, `ansible-playbook playbooks/deploy.yml`, started 21:04:10 UTC (3 min ago), "
         "in step migrate, last sign 12 s ago: "
         "wait for it, use release_lock_wait, or run barehost.django.unlock if it is dead"
     )

@@ -79,7 +79,7 @@ def test_a_second_deploy_is_refused(stack: Stack) -> None:
     refused = stack.call(caller={"owner": "bob@ci-8"})
     assert refused["failed"] is True
     assert refused["in_the_way"] is True
-    assert refused["msg"].startswith("a deploy is going on: alice@ci-7, `ansible-playbook deploy.yml`, started ")
+    assert refused["msg"].startswith("another run is at work: alice@ci-7, `ansible-playbook deploy.yml`, started ")
     assert refused["holder"]["controller"] == {"pid": "42"}
 
 
@@ -202,13 +202,13 @@ def test_who_was_refused_gets_a_line(stack: Stack) -> None:
     release(stack, "")
     token = stack.call()["token"]
     assert stack.call(caller={"owner": "bob@ci-8"})["serving"] == "a10"
-    refused = {"message": "a deploy is going on", "seconds": 7.5}
+    refused = {"message": "another run is at work", "seconds": 7.5}
     for check in (True, False):
         stack.call(check=check, caller={"owner": "bob@ci-8"}, refused=refused)
     (line,) = stack.lines()
     assert (line["who"], line["result"], line["from"], line["to"]) == ("bob@ci-8", "failed", "a10", "")
     assert (line["message"], line["seconds"], line["steps"]) == (
-        "a deploy is going on",
+        "another run is at work",
         7.5,
         [{"name": "lock", "seconds": 7.5}],
     )

@@ -46,6 +46,7 @@ DATABASE = (
     "docker exec app-mysql-1 sh -c 'MYSQL_PWD=$(cat /run/secrets/root_password) exec mysqldump --user=root "
     "--no-tablespaces --skip-dump-date --single-transaction app' | grep -v '^-- '"
 )
+ANSWER_SECONDS = 20
 
 
 @dataclass(frozen=True)
@@ -82,8 +83,16 @@ class Host:
         if self.has_engine:
             found |= {name: self.run(command) for name, command in ENGINE.items()}
         if "app-mysql-1 running" in found.get("containers", ""):
-            found["database"] = self.run(DATABASE, check=False)
+            found["database"] = self.dump()
         return found
+
+    def dump(self) -> str:
+        """Return the data; a server that a run has just started is waited for, and one that never answers holds nothing."""
+        for _ in range(ANSWER_SECONDS):
+            if text := self.run(DATABASE, check=False):
+                return text
+            time.sleep(1)
+        return ""
 
 
 def differences(before: dict[str, str], after: dict[str, str]) -> list[str]:

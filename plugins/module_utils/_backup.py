@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from ansible_collections.barehost.django.plugins.module_utils._backup_settings import Settings
 
 KIND = "backup"
+WITHOUT_SETTINGS = "configuration and secrets are not in it: give backup_age_recipients, a public key of age"
 # Everything by which a backup can fail in a way that is said in one line.
 Trouble = (
     _backup_files.BackupError,
@@ -163,8 +164,8 @@ def fill(settings: Settings, folder: Path, name: str, sequence: int) -> Report:
     if settings.age_recipients:
         files[_manifest.SETTINGS], said = _backup_files.configuration(settings, folder)
         warnings += said
-    else:
-        warnings.append("configuration and secrets are not in it: give backup_age_recipients, a public key of age")
+    # Whoever made it is told what the stack lacks, and not whoever reads the manifest: that is no flaw of what is in it.
+    advice = [] if settings.age_recipients else [WITHOUT_SETTINGS]
     seconds = round(time.monotonic() - start, 1)
     manifest = _manifest.Manifest(
         id=name,
@@ -190,7 +191,7 @@ def fill(settings: Settings, folder: Path, name: str, sequence: int) -> Report:
     digest = _manifest.write(folder, manifest)
     size = sum(item["bytes"] for item in files.values())
     path = str(settings.backups / name)
-    return Report(name, path, seconds, size, manifest.rows, len(rows), digest, warnings=list(warnings))
+    return Report(name, path, seconds, size, manifest.rows, len(rows), digest, warnings=[*warnings, *advice])
 
 
 def ask(settings: Settings, container: str) -> _backup_source.Facts:

@@ -91,7 +91,7 @@ def result(plan: Plan, done: Done, recovered: Sequence[str], media: Path) -> dic
 def next_steps(plan: Plan, done: Done, media: Path) -> list[str]:
     """Return what there is to do now."""
     behind = [warning for warning in plan.verified.warnings if "barehost.django.deploy" in warning]
-    steps = [*behind, "look at the site, and run barehost.django.verify"]
+    steps = [*behind, "look at the site"]
     if done.old_schema:
         steps.append(
             f"the tables of the newest {_restore_kept.SCHEMAS} restores stay, and the dumps of {_restore_kept.DUMPS}"

@@ -61,10 +61,9 @@ def confirmed(name: str, confirm: str, own: Identity) -> str:
     """Refuse another stack's data whose name was not typed."""
     if not name or confirm == name:
         return ""
-    given = f"restore_confirm is {confirm!r}" if confirm else "nothing says that this is meant"
+    given = f", and restore_confirm is {confirm!r}" if confirm else ""
     return (
-        f"this is the data of {name}, and not known to be that of {own.name}@{own.host}; {given}: "
-        f"restore it all the same with restore_confirm: {name}"
+        f"the data is of {name} and not of {own.name}@{own.host}{given}: if that is meant, say restore_confirm={name}"
     )
 
 

@@ -159,8 +159,8 @@ FAULTS: dict[str, tuple[Callable[[Backup], object], str]] = {
     "flipped byte": (flip, "SHA-256 differs"),
     "empty file": (lambda copy: copy.machine.run(f": > {copy.folder}/database.sql.zst"), "has 0 bytes"),
     "file gone": (lambda copy: copy.machine.run(f"rm {copy.folder}/database.sql.zst"), "is missing"),
-    "other stack": (lambda copy: copy.change(stack__name="shop", stack__id="x"), "restore_confirm: shop@data"),
-    "other environment": (lambda copy: copy.change(stack__id="x", stack__host="staging"), "restore_confirm: app@staging"),
+    "other stack": (lambda copy: copy.change(stack__name="shop", stack__id="x"), "restore_confirm=shop@data"),
+    "other environment": (lambda copy: copy.change(stack__id="x", stack__host="staging"), "restore_confirm=app@staging"),
     "newer server": (lambda copy: copy.change(mysql__version="10.1.0"), "of MySQL 10.1.0 and this server is"),
     "newer format": (lambda copy: copy.change(format=2), "use a newer one"),
     "no manifest": (lambda copy: copy.machine.run(f"rm {copy.folder}/manifest.json"), "manifest.json is missing"),
@@ -242,7 +242,7 @@ def test_a_dump_that_was_made_by_hand_is_adopted(machine: Host, runner: Runner, 
     sql(machine, "DROP USER ghost@'%';")
     before = state(machine)
     refused = restore(runner, path, restore_parts=["database"])
-    assert "restore_confirm: backend_optimizacion" in refused.message
+    assert "restore_confirm=backend_optimizacion" in refused.message
     assert state(machine) == before
     sql(machine, "DELETE FROM app.zoo_child;")
     done = restore(runner, path, restore_parts=["database"], restore_confirm="backend_optimizacion")

@@ -71,7 +71,7 @@ def test_whose_plain_dump_it_is(own: bool, database: str, stranger: str) -> None
 def test_a_strangers_name_has_to_be_typed() -> None:
     assert _restore_checks.confirmed("", "", OWN) == ""
     assert _restore_checks.confirmed("blog@x", "blog@x", OWN) == ""
-    assert "restore_confirm: blog@x" in _restore_checks.confirmed("blog@x", "", OWN)
+    assert "restore_confirm=blog@x" in _restore_checks.confirmed("blog@x", "", OWN)
     assert "restore_confirm is 'blog'" in _restore_checks.confirmed("blog@x", "blog", OWN)
 
 

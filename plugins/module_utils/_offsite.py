@@ -176,6 +176,8 @@ def opened(settings: Settings) -> Iterator[Restic]:
 
 def run(settings: Settings, who: str, *, init: bool = False, clock: _work.Clock = _backup_state.now) -> Report:
     """Bring off-site what is not there; raise one of Trouble after everybody was told who has to know."""
+    if not settings.offsite:
+        raise _restic.OffsiteError(_restic.NOT_WANTED)
     work = _work.Work(settings, KIND, who, clock)
     try:
         report, facts = send(settings, clock, init=init)
@@ -278,6 +280,9 @@ def demand_repository(restic: Restic) -> None:
 
 def fetch(settings: Settings, wanted: str, who: str, clock: _work.Clock = _backup_state.now) -> Path:
     """Bring a backup back, and return where it lies; it gets its name when all of it is here and is what its manifest says."""
+    flaw = _restic.id_flaw(wanted)
+    if flaw:
+        raise _restic.OffsiteError(flaw)
     begun = clock()
     with opened(settings) as restic:
         demand_repository(restic)

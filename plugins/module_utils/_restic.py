@@ -12,6 +12,8 @@ import re
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.barehost.django.plugins.module_utils import _manifest
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
@@ -25,6 +27,10 @@ SFTP = re.compile(
     rf"sftp:(?://)?(?P<user>{WORD})@(?P<host>{WORD}|\[[0-9a-fA-F:]+\])(?::(?P<port>\d+))?(?P<path>[:/][^\s'\"\\]+)"
 )
 S3 = re.compile(rf"s3:(?:https?://)?{WORD}(?::\d+)?/[^\s@?#]+")
+NOT_WANTED = (
+    "backups of this stack stay on this host alone: set backup_offsite_repository (and what goes with it, see docs/backups.md), "
+    "then run the site playbook"
+)
 SNAPSHOT = re.compile(r"[0-9a-f]{8,64}")
 
 
@@ -53,6 +59,8 @@ class Wish:
     @classmethod
     def read(cls, found: Mapping[str, Any]) -> Wish:
         """Check the section; raise OffsiteError where it cannot be."""
+        if not found:
+            raise OffsiteError(NOT_WANTED)
         unknown = sorted(set(found) - {item.name for item in fields(cls)})
         if unknown:
             raise OffsiteError(f"the settings for off-site hold what this program does not know: {', '.join(unknown)}")
@@ -245,6 +253,16 @@ def missing(local: Sequence[str], there: Iterable[Snapshot], stored: Collection[
     """Return the backups that were never there: what the policy has removed again is not sent once more."""
     known = {item.backup for item in there} | set(stored)
     return [name for name in local if name not in known]
+
+
+def id_flaw(wanted: str) -> str:
+    """Say why something is the id neither of a backup nor of a snapshot; empty where it may be one."""
+    if _manifest.ID.fullmatch(wanted) or SNAPSHOT.fullmatch(wanted):
+        return ""
+    return (
+        f"{wanted!r} is the id neither of a backup, such as 20261126T030000Z, nor of a snapshot: `barehost-backup snapshots` "
+        "lists what is off-site"
+    )
 
 
 def find(snapshots: Sequence[Snapshot], wanted: str, stack_id: str) -> Snapshot:

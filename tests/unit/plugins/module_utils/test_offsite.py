@@ -103,6 +103,20 @@ def settings(tmp_path: Path) -> _backup_settings.Settings:
     return _backup_settings.Settings("shop", str(root), "shop", offsite=GIVEN, audit_log=log)
 
 
+def test_without_off_site_settings_it_is_said_what_to_set(settings: _backup_settings.Settings) -> None:
+    for verb in (run, _offsite.listing):
+        with pytest.raises(_restic.OffsiteError, match=r"set backup_offsite_repository .* run the site playbook$"):
+            verb(replace(settings, offsite={}))
+    # Nothing of it is a failure: nobody wanted it.
+    assert _backup_state.load(settings.backups) == {}
+
+
+def test_what_has_not_the_form_of_an_id_is_refused_before_all_else(settings: _backup_settings.Settings) -> None:
+    for wanted in ("../../etc", "", "2026112", "latest"):
+        with pytest.raises(_restic.OffsiteError, match=f"^'{wanted}' is the id neither of a backup"):
+            _offsite.fetch(replace(settings, offsite={}), wanted, "test")
+
+
 def run(settings: _backup_settings.Settings, at: datetime = NOW, *, init: bool = False) -> _offsite.Report:
     return _offsite.run(settings, "test", init=init, clock=lambda: at)
 

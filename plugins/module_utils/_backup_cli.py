@@ -18,6 +18,7 @@ from ansible_collections.barehost.django.plugins.module_utils import (
     _dump,
     _manifest,
     _offsite,
+    _restic,
     _work,
 )
 
@@ -90,15 +91,26 @@ def check(settings: Settings, _args: argparse.Namespace) -> int:
 
 
 def listing(settings: Settings, args: argparse.Namespace) -> int:
-    """List the backups that are here, the newest last."""
-    found = _manifest.whole(settings.backups)
+    """List the backups that are here, the newest last; before them those that are damaged, which are none any more."""
+    found, damaged = _manifest.survey(settings.backups)
     if args.json:
-        print(json.dumps({name: _manifest.summary(manifest) for name, manifest in found.items()}))
+        bad: dict[str, Any] = {name: {"damaged": why} for name, why in damaged.items()}
+        print(json.dumps({**bad, **{name: _manifest.summary(manifest) for name, manifest in found.items()}}))
         return 0
+    for name, why in damaged.items():
+        print(f"{name}  DAMAGED  {why}")
     for name, manifest in found.items():
         size = _dump.megabytes(sum(item["bytes"] for item in manifest.files.values()))
         print(f"{name}  {manifest.rows} rows  {size}  release {manifest.release['id'] or '-'}")
     return 0
+
+
+def wanted(text: str) -> str:
+    """Take what looks like an id."""
+    flaw = _restic.id_flaw(text)
+    if flaw:
+        raise argparse.ArgumentTypeError(flaw)
+    return text
 
 
 def parser() -> argparse.ArgumentParser:
@@ -118,7 +130,7 @@ def parser() -> argparse.ArgumentParser:
     sent.add_argument("--init", action="store_true", help="make the repository where there is none")
     verb("snapshots", snapshots, "list what lies off-site").add_argument("--json", action="store_true")
     fetched = verb("fetch", fetch, "bring a backup back from off-site")
-    fetched.add_argument("backup", help="its id, or that of a snapshot")
+    fetched.add_argument("backup", type=wanted, help="its id, or that of a snapshot")
     drilled = verb("drill", drill, "load the newest backup into a throw-away server, and compare")
     drilled.add_argument("--backup", default="", help="id of another one than the newest")
     for name in (made, sent, fetched, drilled):

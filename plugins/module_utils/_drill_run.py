@@ -33,6 +33,7 @@ from ansible_collections.barehost.django.plugins.module_utils import (
     _files,
     _lock,
     _manifest,
+    _newest,
     _oneshot,
     _pipes,
     _program_drill,
@@ -132,7 +133,8 @@ def drill(settings: Settings, backup: str, clock: _work.Clock) -> Report:
     deadline = time.monotonic() + wish.timeout_seconds
     _drill_server.sweep(settings.dir)
     warnings = wait_for_deploy(settings)
-    folder, manifest = choose(settings, backup)
+    folder, manifest, said = choose(settings, backup)
+    warnings += said
     with _retention.reading(folder):
         age = (clock() - _retention.time_of(manifest.id)).total_seconds()
         report = Report(manifest.id, round(age), manifest.rows, len(manifest.tables), warnings=warnings)
@@ -151,9 +153,9 @@ def foresee(settings: Settings, backup: str) -> str:
     """Say what a drill would do, and refuse what it would refuse before it starts anything."""
     wish = _drill.Wish.read(settings.drill)
     need_programs()
-    folder, manifest = choose(settings, backup)
+    folder, manifest, said = choose(settings, backup)
     with _retention.reading(folder):
-        said = verify(settings, folder, manifest)
+        said += verify(settings, folder, manifest)
         look(settings, folder, manifest)
     return (
         f"would load backup {manifest.id} ({manifest.rows} rows in {len(manifest.tables)} tables) into a throw-away server of "
@@ -178,21 +180,30 @@ def wait_for_deploy(settings: Settings) -> list[str]:
     return []
 
 
-def choose(settings: Settings, backup: str) -> tuple[Path, Manifest]:
-    """Return the backup to drill: the newest, or the one that is named. One that is damaged is not passed over."""
+def choose(settings: Settings, backup: str) -> tuple[Path, Manifest, list[str]]:
+    """Return the backup to drill, and what is to be said of others: the newest, or the one that is named.
+
+    One that is damaged is not passed over where it may be the newest.
+    """
     if backup:
-        if not _manifest.ID.fullmatch(backup):
-            raise _drill.DrillError(f"{backup!r} is no id of a backup: `barehost-backup list` has them")
-        return settings.backups / backup, _manifest.read(settings.backups / backup)
-    whole = _manifest.whole(settings.backups)
-    names = [path.name for path in settings.backups.glob("*Z") if _manifest.ID.fullmatch(path.name)]
-    for name in sorted(set(names) - set(whole), reverse=True):
-        found = _manifest.read(settings.backups / name)
-        raise _manifest.ManifestError(f"{settings.backups / name} holds the manifest of backup {found.id}")
-    newest = _manifest.newest(whole, _backup_settings.identity(settings.root))
+        return settings.backups / backup, named(settings, backup), []
+    newest, said = _newest.find(settings.root)
     if newest is None:
         raise _drill.DrillError(f"there is no backup in {settings.backups}: make one first (backup playbook)")
-    return settings.backups / newest.id, newest
+    return settings.backups / newest.id, newest, said
+
+
+def named(settings: Settings, backup: str) -> Manifest:
+    """Return the backup of that id, or say which ones there are."""
+    whole, damaged = _manifest.survey(settings.backups)
+    known = f"in {settings.backups} there {'are' if len(whole) != 1 else 'is'} {_newest.named(whole) or 'none'}"
+    if not _manifest.ID.fullmatch(backup):
+        raise _drill.DrillError(f"{backup!r} is no id of a backup: {known}")
+    if backup in damaged:
+        raise _manifest.ManifestError(f"backup {backup} is damaged: {damaged[backup]}; whole ones: {known}")
+    if backup not in whole:
+        raise _drill.DrillError(f"there is no backup {backup}: {known}")
+    return whole[backup]
 
 
 def verify(settings: Settings, folder: Path, manifest: Manifest) -> list[str]:

@@ -168,14 +168,23 @@ def newest(found: Mapping[str, Manifest], stack_id: str) -> Manifest | None:
 
 def whole(folder: Path) -> dict[str, Manifest]:
     """Return the backups of a folder by their ids, the newest last; what has no manifest that can be read is left out."""
-    found = {}
-    for path in folder.glob("*Z"):
-        if ID.fullmatch(path.name) and path.is_dir():
-            try:
-                manifest = read(path)
-            except ManifestError:
-                continue
+    return survey(folder)[0]
+
+
+def survey(folder: Path) -> tuple[dict[str, Manifest], dict[str, str]]:
+    """Return the backups of a folder, the newest last, and why what else has the name of one is none, by their ids."""
+    found, damaged = {}, {}
+    for path in sorted(folder.glob("*Z")):
+        if not ID.fullmatch(path.name):
+            continue
+        try:
+            manifest = read(path)
+        except ManifestError as error:
+            damaged[path.name] = str(error)
+        else:
             if manifest.id == path.name:
                 found[path.name] = manifest
+            else:
+                damaged[path.name] = f"{path} holds the manifest of backup {manifest.id}"
     # Not by their names alone: those are times, and the clock of the host may have been wrong.
-    return dict(sorted(found.items(), key=lambda item: (item[1].sequence, item[0])))
+    return dict(sorted(found.items(), key=lambda item: (item[1].sequence, item[0]))), damaged

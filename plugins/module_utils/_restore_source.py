@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.barehost.django.plugins.module_utils import (
-    _backup_settings,
     _dump_rows,
     _manifest,
+    _newest,
     _pipes,
     _restore_media,
     _restore_mysql,
@@ -68,7 +68,7 @@ def find(root: Path, wanted: str, parts: list[str]) -> Source:
     if not wanted:
         raise SourceError(f"say what to restore with restore_from: {choice(backups)}")
     if wanted == LATEST:
-        newest = _manifest.newest(_manifest.whole(backups), _backup_settings.identity(root))
+        newest, _older = _newest.find(root)
         if newest is None:
             raise SourceError(f"there is no whole backup in {backups}: name a file with restore_from")
         wanted = newest.id

@@ -55,7 +55,7 @@ def note(log: Path, name: str, digest: str) -> None:
 
 
 def chosen(settings: _backup_settings.Settings, backup: str = "") -> str:
-    folder, manifest = _drill_run.choose(settings, backup)
+    folder, manifest, _said = _drill_run.choose(settings, backup)
     _drill_run.verify(settings, folder, manifest)
     return manifest.id
 
@@ -63,10 +63,14 @@ def chosen(settings: _backup_settings.Settings, backup: str = "") -> str:
 def test_it_is_the_newest_or_the_one_that_is_named(settings: _backup_settings.Settings) -> None:
     assert chosen(settings) == NAMES[1]
     assert chosen(settings, NAMES[0]) == NAMES[0]
-    with pytest.raises(_drill.DrillError, match="is no id of a backup"):
+    there = f"in {settings.backups} there are {NAMES[1]}, {NAMES[0]}"
+    with pytest.raises(_drill.DrillError, match=f"'../secrets' is no id of a backup: {there}$"):
         chosen(settings, "../secrets")
-    with pytest.raises(_manifest.ManifestError, match="is missing"):
+    with pytest.raises(_drill.DrillError, match=f"there is no backup 20260101T030000Z: {there}$"):
         chosen(settings, "20260101T030000Z")
+    (settings.backups / NAMES[0] / _manifest.FILE).write_text("{")
+    with pytest.raises(_manifest.ManifestError, match=rf"backup {NAMES[0]} is damaged: .* is no JSON.* is {NAMES[1]}$"):
+        chosen(settings, NAMES[0])
 
 
 def test_the_newest_is_that_of_the_last_run_and_not_of_the_clock(settings: _backup_settings.Settings) -> None:
@@ -85,15 +89,28 @@ def test_one_that_was_fetched_for_a_restore_is_not_the_newest_of_this_stack(
     assert chosen(settings) == NAMES[1]
 
 
-def test_a_damaged_one_is_not_passed_over(settings: _backup_settings.Settings) -> None:
-    (settings.backups / NAMES[1] / _manifest.FILE).write_text("")
-    with pytest.raises(_manifest.ManifestError, match="is no JSON"):
+def test_a_damaged_one_is_not_passed_over_and_is_named_with_what_to_do(settings: _backup_settings.Settings) -> None:
+    folder = settings.backups / NAMES[1]
+    (folder / _manifest.FILE).write_text("")
+    said = (
+        rf"^{folder} is damaged .* is no JSON.* Make a new backup .*rm -r {folder}\), or name another one: {NAMES[0]}$"
+    )
+    with pytest.raises(_manifest.ManifestError, match=said):
         chosen(settings)
+
+
+def test_one_that_was_damaged_long_ago_blocks_no_drill_and_is_told_of(settings: _backup_settings.Settings) -> None:
+    old = settings.backups / NAMES[0]
+    (old / _manifest.FILE).write_text("{")
+    _folder, manifest, said = _drill_run.choose(settings, "")
+    assert manifest.id == NAMES[1]
+    (sentence,) = said
+    assert sentence.startswith(f"{old} is damaged, and older than the newest backup: ")
 
 
 def test_one_under_the_name_of_another_is_not_passed_over(settings: _backup_settings.Settings) -> None:
     (settings.backups / NAMES[1]).rename(settings.backups / "20261127T030000Z")
-    with pytest.raises(_manifest.ManifestError, match=f"holds the manifest of backup {NAMES[1]}"):
+    with pytest.raises(_manifest.ManifestError, match=f"20261127.* holds the manifest of backup {NAMES[1]}"):
         chosen(settings)
 
 

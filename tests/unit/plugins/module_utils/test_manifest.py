@@ -69,7 +69,13 @@ def test_backups_are_ordered_by_their_sequence_and_not_by_the_clock(tmp_path: Pa
         text = json.dumps({**GOOD, "id": name, "sequence": sequence})
         (tmp_path / name / _manifest.FILE).write_text(text)
     (tmp_path / "20261128T030000Z").mkdir()
-    assert list(_manifest.whole(tmp_path)) == ["20261127T030000Z", "20261126T030000Z"]
+    (tmp_path / "20261129T030000Z").touch()
+    (tmp_path / "note-Z").touch()
+    whole, damaged = _manifest.survey(tmp_path)
+    assert list(whole) == ["20261127T030000Z", "20261126T030000Z"]
+    assert list(damaged) == ["20261128T030000Z", "20261129T030000Z"]
+    assert "manifest.json is missing" in damaged["20261128T030000Z"]
+    assert "is no directory" in damaged["20261129T030000Z"]
 
 
 def test_what_is_missing_is_named(tmp_path: Path) -> None:

@@ -78,6 +78,18 @@ def test_what_is_not_there_is_said_with_what_is(root: Path, wanted: str, cause: 
     assert cause.format(backups=root / "backups") in str(error.value)
 
 
+def test_the_latest_one_is_never_an_older_one_in_the_place_of_one_that_is_damaged(root: Path) -> None:
+    backup(root)
+    damaged = root / "backups" / "20261127T030000Z"
+    damaged.mkdir()
+    with pytest.raises(
+        _manifest.ManifestError, match=f"{damaged} is damaged and may be the newest .* another one: {ID}$"
+    ):
+        _restore_source.find(root, "latest", BOTH)
+    damaged.rename(root / "backups" / "20261125T030000Z")
+    assert _restore_source.find(root, "latest", BOTH).name == ID
+
+
 def test_nothing_to_restore_at_all(root: Path) -> None:
     with pytest.raises(_restore_source.SourceError, match="no whole backup"):
         _restore_source.find(root, "latest", BOTH)

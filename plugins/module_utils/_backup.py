@@ -74,7 +74,7 @@ def run(settings: Settings, who: str, clock: _work.Clock = _backup_state.now) ->
         work.failed(error)
         raise
     facts = {"id": report.id, "bytes": report.bytes, "rows": report.rows, "seconds": report.seconds}
-    message = f"{report.rows} rows in {report.tables} tables, {_dump.megabytes(report.bytes)}"
+    message = f"{_dump.contents(report.rows, report.tables)}, {_dump.megabytes(report.bytes)}"
     report.warnings += work.succeeded(message, facts, to=report.id, manifest_sha256=report.manifest_sha256)
     return report
 

@@ -44,7 +44,7 @@ def backup(settings: Settings, args: argparse.Namespace) -> int:
     report = _backup.run(settings, args.who)
     warn(report.warnings)
     print(
-        f"{report.path}: {report.rows} rows in {report.tables} tables, {_dump.megabytes(report.bytes)}, {report.seconds} s"
+        f"{report.path}: {_dump.contents(report.rows, report.tables)}, {_dump.megabytes(report.bytes)}, {report.seconds} s"
         + (f"; removed: {', '.join(report.removed)}" if report.removed else "")
     )
     return offsite(settings, args) if settings.offsite else 0
@@ -101,7 +101,7 @@ def listing(settings: Settings, args: argparse.Namespace) -> int:
         print(f"{name}  DAMAGED  {why}")
     for name, manifest in found.items():
         size = _dump.megabytes(sum(item["bytes"] for item in manifest.files.values()))
-        print(f"{name}  {manifest.rows} rows  {size}  release {manifest.release['id'] or '-'}")
+        print(f"{name}  {_dump.counted(manifest.rows, 'row')}  {size}  release {manifest.release['id'] or '-'}")
     return 0
 
 

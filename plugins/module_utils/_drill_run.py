@@ -84,7 +84,7 @@ class Report:
     @property
     def message(self) -> str:
         """Return it in one line."""
-        return f"{self.id}: {self.rows} rows in {self.tables} tables came back, and the app has read {self.app}"
+        return f"{self.id}: {_dump.contents(self.rows, self.tables)} came back, and the app has read {self.app}"
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,7 @@ def foresee(settings: Settings, backup: str) -> str:
         said += verify(settings, folder, manifest)
         look(settings, folder, manifest)
     return (
-        f"would load backup {manifest.id} ({manifest.rows} rows in {len(manifest.tables)} tables) into a throw-away server of "
+        f"would load backup {manifest.id} ({_dump.contents(manifest.rows, len(manifest.tables))}) into a throw-away server of "
         f"{manifest.mysql['image']} with {wish.memory_mb} MiB, count its rows, and let the app read it"
         + "".join(f"; {text}" for text in said)
     )

@@ -122,6 +122,16 @@ def megabytes(size: int) -> str:
     return f"{max(1, round(size / 1_000_000))} MB"
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number of things as a person says it."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def contents(rows: int, tables: int) -> str:
+    """Say how much a schema or a dump of it holds."""
+    return f"{counted(rows, 'row')} in {counted(tables, 'table')}"
+
+
 def check_name(name: str) -> str:
     """Demand a name that is one of a file, and nothing else."""
     if not NAME.fullmatch(name):

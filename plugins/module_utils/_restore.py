@@ -81,9 +81,12 @@ class Plan:
     before: dict[str, int]
     stranger: str
     devices: Sequence[str]  # where the data, the dump of before and the uploaded files go
+    database: bool = True  # whether its tables are restored
 
     def tables(self) -> list[dict[str, Any]]:
-        """Return each table with its rows before and after."""
+        """Return each table that is replaced, with its rows before and after."""
+        if not self.database:
+            return []
         after = self.verified.rows
         return [
             {"table": name, "before": self.before.get(name), "after": after.get(name)}
@@ -116,14 +119,14 @@ def identity(job: Job) -> _restore_checks.Identity:
 def find_source(job: Job) -> tuple[_restore_source.Source, _restore_source.Verified]:
     """Find what is to be restored, and read all of it; changes nothing."""
     source = _restore_source.find(job.root, job.wanted, list(job.parts))
-    return source, _restore_source.verify(source)
+    return source, _restore_source.verify(source, job.media)
 
 
 def foresee(job: Job, server: _restore_mysql.Server) -> Plan:
     """Verify in a dry run: without the lock of the data, so the backup is kept where it is for as long as it is read."""
     source = _restore_source.find(job.root, job.wanted, list(job.parts))
     with _retention.reading(source.path) if source.path.is_dir() else nullcontext():
-        return make_plan(job, server, source, _restore_source.verify(source))
+        return make_plan(job, server, source, _restore_source.verify(source, job.media))
 
 
 def make_plan(
@@ -157,7 +160,7 @@ def make_plan(
         verified.warnings += [warning] if warning else []
     live = server.contents(job.database)
     before = count_before(job, server, live, verified)
-    return Plan(source, verified, facts, live, before, stranger, devices)
+    return Plan(source, verified, facts, live, before, stranger, devices, database=DATABASE in job.parts)
 
 
 def count_before(

@@ -154,7 +154,7 @@ def room(room: Room, verified: Verified, *, binlog: bool, schema_bytes: int) -> 
     wishes = (
         (for_data, room.data_device, room.data_free, "of MySQL"),
         (_dump.needed(schema_bytes), room.files_device, room.files_free, "of the backups"),
-        (verified.media[1], room.media_device, room.media_free, "of the uploaded files"),
+        (verified.media.bytes, room.media_device, room.media_free, "of the uploaded files"),
     )
     for device in sorted({device for _wish, device, _free, _whose in wishes}):
         there = [item for item in wishes if item[1] == device]

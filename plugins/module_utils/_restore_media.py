@@ -8,17 +8,19 @@ system. Where an entry is says how far a swap has come: in the folder of the new
 
 from __future__ import annotations
 
+import os
 import posixpath
 import re
 import shutil
+import stat
 import tarfile
-from typing import IO, TYPE_CHECKING
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, NamedTuple
 
 from ansible_collections.barehost.django.plugins.module_utils import _files
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
 # Of ours, while a backup or a restore is at work; no upload.
 OWN = ".restore-"
@@ -32,6 +34,23 @@ MODE = 0o700
 
 class MediaError(Exception):
     """Files that must not be unpacked, or that are not those of the backup."""
+
+
+class Uploads(NamedTuple):
+    """What an archive of uploaded files holds, against those that are there. Files and links are counted, not their directories."""
+
+    entries: int = 0  # directories too, that of the uploads itself among them
+    bytes: int = 0
+    files: int = 0
+    there: int = 0
+    same: int = 0  # size and time are those of the file that is there
+    other: int = 0  # under the name of one that is there
+
+    @property
+    def changes(self) -> str:
+        """Say what becomes of the files that are there."""
+        gone = max(0, self.there - self.same - self.other)
+        return f"new: {self.files - self.same - self.other}, gone: {gone}, of other size or time: {self.other}, the same: {self.same}"
 
 
 def is_ours(name: str) -> bool:
@@ -54,9 +73,9 @@ def flaw(member: tarfile.TarInfo) -> str:
     return "" if member.isfile() or member.isdir() else "it is neither a file, a directory nor a link"
 
 
-def look_through(stream: IO[bytes]) -> tuple[int, int]:
-    """Read an archive to its end; return the number of its entries and the bytes of its files."""
-    entries = size = 0
+def look_through(stream: IO[bytes], folder: Path | None = None) -> Uploads:
+    """Read an archive to its end, and compare it with the directory whose files it would replace."""
+    entries = size = files = same = other = 0
     try:
         with tarfile.open(fileobj=stream, mode="r|") as archive:
             for member in archive:
@@ -68,13 +87,42 @@ def look_through(stream: IO[bytes]) -> tuple[int, int]:
                     )
                 entries += 1
                 size += member.size if member.isfile() else 0
+                files += not member.isdir()
+                if folder and not member.isdir():
+                    equal = as_there(member, folder.joinpath(*member.name.split("/")[1:]))
+                    same += equal is True
+                    other += equal is False
                 # It remembers all of them otherwise.
                 archive.members = []  # type: ignore[attr-defined]
     except tarfile.TarError as error:
         raise MediaError(f"the archive of the uploaded files is damaged: {error}") from None
     while stream.read(1 << 20):
         pass
-    return entries, size
+    return Uploads(entries, size, files, count(folder) if folder else 0, same, other)
+
+
+def as_there(member: tarfile.TarInfo, path: Path) -> bool | None:
+    """Whether the file or the link that is there is that of an archive, by its size and time; None where there is none."""
+    try:
+        found = path.lstat()
+        if stat.S_ISDIR(found.st_mode):
+            return None
+        if member.issym():
+            return stat.S_ISLNK(found.st_mode) and str(path.readlink()) == member.linkname
+    except OSError:
+        return None
+    size_and_time = (found.st_size, int(found.st_mtime))
+    return stat.S_ISREG(found.st_mode) and size_and_time == (member.size, int(member.mtime))
+
+
+def count(folder: Path) -> int:
+    """Count the uploaded files and links of a directory."""
+    number = 0
+    for parent, folders, files in os.walk(folder):
+        if parent == str(folder):
+            folders[:] = [name for name in folders if not is_ours(name)]
+        number += len(files) + sum((Path(parent) / name).is_symlink() for name in folders)
+    return number
 
 
 def unpack_cmd(folder: str) -> list[str]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.barehost.django.plugins.module_utils import _restore_kept
+from ansible_collections.barehost.django.plugins.module_utils import _dump, _restore_kept
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,23 +17,30 @@ if TYPE_CHECKING:
 
 
 def diff(plan: Plan) -> dict[str, str]:
-    """Return the rows of each table, before and after."""
+    """Return the rows of each table and the number of uploaded files, before and after."""
     texts = {"before": "", "after": ""}
     for entry in plan.tables():
         for side in texts:
             if entry[side] is not None:
-                texts[side] += f"{entry['table']}: {entry[side]} rows\n"
+                texts[side] += f"{entry['table']}: {_dump.counted(entry[side], 'row')}\n"
     if plan.source.media:
-        texts["after"] += f"uploaded files: those of the backup, {plan.verified.media[0]} entries\n"
-        texts["before"] += "uploaded files: those that are there\n"
+        found = plan.verified.media
+        texts["before"] += f"uploaded files: {found.there}\n"
+        texts["after"] += f"uploaded files: {found.files} ({found.changes})\n"
     return texts
 
 
 def counted(plan: Plan) -> str:
     """Return how much it is."""
-    rows, tables = sum(plan.verified.rows.values()), len(plan.verified.rows)
-    media = f", {plan.verified.media[0]} entries of uploaded files" if plan.source.media else ""
-    return f"{tables} tables with {rows} rows{media}"
+    rows = plan.verified.rows
+    found = (
+        [f"{_dump.counted(len(rows), 'table')} with {_dump.counted(sum(rows.values()), 'row')}"]
+        if plan.database
+        else []
+    )
+    if plan.source.media:
+        found.append(_dump.counted(plan.verified.media.files, "uploaded file"))
+    return ", ".join(found)
 
 
 def whose(plan: Plan) -> str:
@@ -49,7 +56,7 @@ def common(plan: Plan) -> dict[str, Any]:
         "restored": plan.source.name,
         "tables": plan.tables(),
         "fits": plan.verified.fits,
-        "rows": sum(plan.verified.rows.values()),
+        "rows": sum(plan.verified.rows.values()) if plan.database else 0,
         "diff": diff(plan),
         "warned": [
             *plan.verified.warnings,

@@ -57,7 +57,7 @@ class Verified:
     found: _restore_text.Found
     rows: dict[str, int]
     migrations: set[str] = field(default_factory=set)
-    media: tuple[int, int] = (0, 0)
+    media: _restore_media.Uploads = field(default_factory=_restore_media.Uploads)
     warnings: list[str] = field(default_factory=list)
     fits: bool = True
 
@@ -151,8 +151,8 @@ def read_dump(source: Source, sink: Callable[[bytes], object], watch: Callable[[
         raise SourceError(f"{source.dump.name} cannot be restored: {error}") from None
 
 
-def verify(source: Source) -> Verified:
-    """Read all of it once, and compare it with what it says of itself; nothing is changed."""
+def verify(source: Source, uploads: Path | None = None) -> Verified:
+    """Read all of it once, and compare it with what it says of itself, and files with those that are there; changes nothing."""
     need_programs(source)
     check_files(source)
     counter = _dump_rows.RowCounter()
@@ -166,10 +166,10 @@ def verify(source: Source) -> Verified:
     if not verified.rows:
         raise SourceError(f"{source.dump.name} holds no table")
     if source.media:
-        verified.media = look_through(source.media)
+        verified.media = look_through(source.media, uploads)
         said = (source.manifest.files[_manifest.MEDIA] if source.manifest else {}).get("entries")
-        if said is not None and said != verified.media[0]:
-            raise SourceError(f"{source.media.name} has {verified.media[0]} entries, and its manifest says {said}")
+        if said is not None and said != verified.media.entries:
+            raise SourceError(f"{source.media.name} has {verified.media.entries} entries, and its manifest says {said}")
     return verified
 
 
@@ -195,10 +195,10 @@ def compare(manifest: _manifest.Manifest, verified: Verified) -> None:
     verified.warnings += list(manifest.warnings)
 
 
-def look_through(path: Path) -> tuple[int, int]:
+def look_through(path: Path, uploads: Path | None) -> _restore_media.Uploads:
     """Read the archive of the uploaded files to its end."""
     with _pipes.reading(reader_cmd(path)) as (stream, ended):
-        found = _restore_media.look_through(stream)
+        found = _restore_media.look_through(stream, uploads)
     if ended.code != 0:
         raise SourceError(f"{path.name} cannot be read: {_pipes.last_line(ended.err)}")
     return found

@@ -113,7 +113,7 @@ def main() -> None:
         settings = _backup_settings.load(Path(module.params["project_dir"]))
         if module.check_mode:
             facts = _backup.look(settings)
-            msg = f"would back up {len(facts.tables)} tables of {settings.database}, {_dump.megabytes(facts.bytes)}"
+            msg = f"would back up {_dump.counted(len(facts.tables), 'table')} of {settings.database}, {_dump.megabytes(facts.bytes)}"
             msg += f", and send it to {settings.offsite['repository']}" if settings.offsite else ""
             module.exit_json(changed=True, msg=msg)
         report = _backup.run(settings, module.params["who"])
@@ -122,7 +122,7 @@ def main() -> None:
         raise
     for warning in report.warnings:
         module.warn(warning)
-    msg = f"{report.path}: {report.rows} rows in {report.tables} tables, {_dump.megabytes(report.bytes)}"
+    msg = f"{report.path}: {_dump.contents(report.rows, report.tables)}, {_dump.megabytes(report.bytes)}"
     sent = send(module, settings, msg, report) if settings.offsite else None
     there = {"offsite": described(sent)} if sent else {}
     msg += f"; off-site: {sent.message}" if sent else ""

@@ -27,7 +27,8 @@ attributes:
     description: Verifies everything, and says what would be restored; changes nothing.
     support: full
   diff_mode:
-    description: Shows the rows of each table before and after.
+    description:
+      - Shows the rows of each table before and after, and how many uploaded files are new, gone, of other size or time, and the same.
     support: full
   idempotent:
     description: Each run restores.
@@ -127,7 +128,7 @@ restored:
   type: str
   returned: success
 tables:
-  description: Each table, with its rows before and after; null where there is no such table.
+  description: Each table that is replaced, with its rows before and after; null where there is no such table.
   type: list
   elements: dict
   returned: success

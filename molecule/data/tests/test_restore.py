@@ -100,6 +100,8 @@ def test_uploads_on_a_file_system_of_their_own(machine: Host, runner: Runner, ba
         files(machine, "now")
         done = restore(runner, backup.id, restore_parts=["media"])
         assert done.code == 0, done.message
+        # The tables stay, and nothing is said of them.
+        assert (done.tasks[RESTORE]["tables"], done.tasks[RESTORE]["rows"]) == ([], 0)
         old = done.tasks[RESTORE]["old_media"]
         assert old.startswith(f"{media}/.restore-")
         assert machine.run(f"cat {media}/zoo/deep/file {old}/zoo/deep/file") == "thennow"

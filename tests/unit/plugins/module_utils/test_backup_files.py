@@ -42,7 +42,7 @@ def test_what_a_restore_has_replaced_is_no_upload(tmp_path: Path, monkeypatch: p
     assert "media/.restore-me/file\n" in names
     # And a restore takes all of it.
     with path.open("rb") as stream:
-        assert _restore_media.look_through(stream) == (entry["entries"], entry["plain_bytes"])
+        assert _restore_media.look_through(stream)[:3] == (entry["entries"], entry["plain_bytes"], 2)
     assert (entry["entries"], said) == (6, [])
 
 
@@ -80,7 +80,9 @@ def test_a_dry_run_keeps_the_backup_that_it_reads(tmp_path: Path, monkeypatch: p
     (tmp_path / "backups").mkdir()
     path = backup(tmp_path)
     removed = []
-    monkeypatch.setattr(_restore_source, "verify", lambda _source: removed.extend(_retention.remove(path.parent, [ID])))
+    monkeypatch.setattr(
+        _restore_source, "verify", lambda _source, _there: removed.extend(_retention.remove(path.parent, [ID]))
+    )
     monkeypatch.setattr(_restore, "make_plan", lambda *_args: "plan")
     job = _restore.Job(tmp_path, "shop", "shop", ID)
     assert _restore.foresee(job, None) == "plan"  # type: ignore[arg-type, comparison-overlap]

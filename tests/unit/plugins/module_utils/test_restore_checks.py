@@ -11,6 +11,7 @@ import pytest
 from ansible_collections.barehost.django.plugins.module_utils import (
     _manifest,
     _restore_checks,
+    _restore_media,
     _restore_source,
     _restore_text,
 )
@@ -169,7 +170,7 @@ def room(data: int, files: int, *, one: bool, media: int = 0) -> _restore_checks
 )
 def test_there_has_to_be_room(room_there: _restore_checks.Room, binlog: bool, where: str) -> None:  # noqa: FBT001 - a column
     found = verified(bytes=100 * MB)
-    found.media = (1, 10 * MB)
+    found.media = _restore_media.Uploads(1, 10 * MB)
     said = _restore_checks.room(room_there, found, binlog=binlog, schema_bytes=100 * MB)
     assert bool(said) == bool(where)
     assert where in said

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import subprocess
 import tarfile
 from pathlib import Path
@@ -15,6 +16,7 @@ from ansible_collections.barehost.django.plugins.module_utils import _restore_me
 from hypothesis import given
 from hypothesis import strategies as st
 
+STAMP = "20261126T030000Z"
 NAMES = st.sets(st.sampled_from(["a", "b", "c", "d e", "é"]), max_size=4)
 
 
@@ -42,7 +44,32 @@ def test_an_archive_is_counted() -> None:
         member("media/d/up", tarfile.SYMTYPE, "../a"),
         member("media/h", tarfile.LNKTYPE, "media/a"),
     ]
-    assert _restore_media.look_through(archive(*good)) == (6, 7)
+    assert _restore_media.look_through(archive(*good))[:3] == (6, 7, 5)
+
+
+def test_nothing_uploaded_is_no_file() -> None:
+    found = _restore_media.look_through(archive(member("media", tarfile.DIRTYPE)))
+    assert (found.files, found.changes) == (0, "new: 0, gone: 0, of other size or time: 0, the same: 0")
+
+
+def test_it_is_said_what_becomes_of_the_files_that_are_there(tmp_path: Path) -> None:
+    media = tmp_path / "media"
+    for name in ("same", "longer", "later", "gone", "deep/same", "deep/gone", "folder/x", f".restore-{STAMP}.new/x"):
+        (media / name).parent.mkdir(exist_ok=True, parents=True)
+        (media / name).write_bytes(b"xx" if name == "longer" else b"x")
+        os.utime(media / name, (9, 7 if name == "later" else 5))
+    (media / "link").symlink_to("same")
+    (media / "turned").symlink_to("same")
+    (media / "nowhere").symlink_to("deep")
+    named = ["same", "longer", "later", "deep/same", "new", "deep/new", "folder"]
+    files = [member(f"media/{name}", size=1) for name in named]
+    for info in files:
+        info.mtime = 5.25
+    links = [member("media/link", tarfile.SYMTYPE, "same"), member("media/turned", tarfile.SYMTYPE, "deep/same")]
+    found = _restore_media.look_through(archive(member("media/deep", tarfile.DIRTYPE), *files, *links), media)
+    assert (found.files, found.there) == (9, 10)
+    # What goes: gone, deep/gone, folder/x, nowhere. Where a folder is, a file comes.
+    assert found.changes == "new: 3, gone: 4, of other size or time: 3, the same: 3"
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from ansible_collections.barehost.django.plugins.module_utils import (
     _restore,
+    _restore_media,
     _restore_run,
     _restore_said,
     _restore_source,
@@ -29,7 +31,7 @@ def plan(*warnings: str, stranger: str = "") -> _restore.Plan:
 def test_a_dry_run_shows_the_rows_of_each_table_before_and_after() -> None:
     said = _restore_said.foreseen(plan(), ["the schema x"])
     assert said["msg"] == "would restore x.sql: 2 tables with 3 rows"
-    assert said["diff"] == {"before": "gone: 1 rows\nt: 5 rows\n", "after": "new: 1 rows\nt: 2 rows\n"}
+    assert said["diff"] == {"before": "gone: 1 row\nt: 5 rows\n", "after": "new: 1 row\nt: 2 rows\n"}
     assert said["tables"] == [
         {"table": "gone", "before": 1, "after": None},
         {"table": "new", "before": None, "after": 1},
@@ -39,6 +41,27 @@ def test_a_dry_run_shows_the_rows_of_each_table_before_and_after() -> None:
         "left out, since it is no part of the dump: 'Enter password:'",
         "the schema x is settled first",
     ]
+
+
+def test_uploaded_files_are_counted_with_what_becomes_of_those_that_are_there() -> None:
+    job = plan()
+    job.source = replace(job.source, media=Path("/b/media.tar.zst"))
+    job.verified.media = _restore_media.Uploads(entries=5, files=1, there=4, same=0, other=1)
+    said = _restore_said.foreseen(job, [])
+    assert said["msg"] == "would restore x.sql: 2 tables with 3 rows, 1 uploaded file"
+    assert said["diff"]["before"].endswith("t: 5 rows\nuploaded files: 4\n")
+    became = "new: 0, gone: 3, of other size or time: 1, the same: 0"
+    assert said["diff"]["after"].endswith(f"t: 2 rows\nuploaded files: 1 ({became})\n")
+
+
+def test_tables_that_stay_are_not_said_to_be_restored() -> None:
+    job = plan()
+    job.database = False
+    job.source = replace(job.source, media=Path("/b/media.tar.zst"))
+    said = _restore_said.foreseen(job, [])
+    assert said["msg"] == "would restore x.sql: 0 uploaded files"
+    assert (said["tables"], said["rows"]) == ([], 0)
+    assert said["diff"]["before"] == "uploaded files: 0\n"
 
 
 def test_a_result_says_where_the_data_of_before_is_and_what_to_do() -> None:

@@ -14,7 +14,7 @@ from ansible.errors import AnsibleError, AnsibleTemplatePluginError, AnsibleUnde
 from ansible.parsing.vault import AnsibleVaultError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.barehost.django.plugins.module_utils import _input, _input_rules
+from ansible_collections.barehost.django.plugins.module_utils import _input, _input_backup, _input_rules
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -25,7 +25,6 @@ ROOT = Path(__file__).parents[2]
 RUN_FACTS = frozenset({"stack_info", "stack_secrets"})
 MAX_REASON = 200
 UNDEFINED_NAME = re.compile(r"'([A-Za-z_]\w*)' is undefined")
-WORD = re.compile(r"[A-Za-z_]\w*")
 
 
 # The one in C takes a fifth of the time; not every build of the library has it.
@@ -105,7 +104,7 @@ def is_vault_error(error: BaseException) -> bool:
 def words(value: object) -> set[str]:
     """Return every identifier in the strings of a raw value."""
     if isinstance(value, str):
-        return set(WORD.findall(value))
+        return set(_input.WORD.findall(value))
     if isinstance(value, dict):
         return {word for item in value.values() for word in words(item)}
     if isinstance(value, (list, tuple)):
@@ -141,11 +140,15 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
                 "require_hosts": {"type": "str"},
                 "allowed_variables": {"type": "list", "elements": "str", "default": []},
                 "roles": {"type": "list", "elements": "str", "default": []},
+                "only_roles": {"type": "list", "elements": "str", "default": []},
             },
         )
         if args["require_hosts"] is not None:
             problems, message = self._host_problems(args["require_hosts"], variables)
             problems += misspelt(list(variables), args["allowed_variables"])
+        elif args["only_roles"]:
+            problems, message, given = self._narrow_problems(args["allowed_variables"], args["only_roles"], variables)
+            result.update({} if problems else {"given": given})
         else:
             problems, message = self._variable_problems(args["allowed_variables"], args["roles"], variables)
         # Once only: what a result holds beside its message is printed below it.
@@ -179,13 +182,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
         for sentence in _input.doubtful_variables(list(task_vars), known, allowed):
             Display().warning(sentence)
         problems += self._missing(known, roles, task_vars)
-        values, found = self._resolve(known, task_vars)
-        for name, sentences in found.items():
-            leads_to = closure(name, task_vars) - {name}
-            # What only passes on another variable's fault says nothing new. A value that collects variables by a
-            # pattern may do so as well, and each of those is looked at by itself.
-            if not leads_to & {"varnames", *found}:
-                problems += sentences
+        values, found = self._resolve(known, known.options, task_vars)
+        problems += _own_faults(found, task_vars)
         if any(name.endswith("_stack_services") and not known.role_of(name) for name in task_vars):
             # Roles of somebody else describe services too, and which ones is only known when they run.
             values.pop("stack_service_overrides", None)
@@ -193,21 +191,51 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
         problems += _input_rules.rule_problems({**self._later(known, roles, task_vars), **batches, **values})
         return problems, f"{len(values)} variables checked"
 
+    def _narrow_problems(
+        self, allowed: list[str], roles: list[str], task_vars: Mapping[str, Any]
+    ) -> tuple[list[str], str, dict[str, Any]]:
+        """Judge what a verb reads that runs these roles alone; return what is set of it, too, but for secrets."""
+        known = load_known(ROOT)
+        narrow = _input.narrowed(known, roles)
+        if not narrow.options:
+            msg = f"no argument specs of {', '.join(roles)} found under {ROOT / 'roles'}: the collection is not installed completely"
+            raise AnsibleError(msg)
+        names = [name for name in task_vars if name in narrow.options or name not in known.options]
+        problems = _input.unknown_variables(names, narrow, allowed, load_renamed(ROOT))
+        # What a playbook reads becomes an option of a role, and has to be what that has to be.
+        aliases = {
+            name: known.options[option]
+            for name, option in _input_backup.PLAYBOOK_OPTIONS.items()
+            if option in narrow.options
+        }
+        values, found = self._resolve(known, {**narrow.options, **aliases}, task_vars)
+        problems += _own_faults(found, task_vars)
+        problems += _input_rules.rule_problems(values)
+        given = {
+            name: value
+            for name, value in values.items()
+            if name not in aliases and not _input.is_secret(name, narrow.options[name])
+        }
+        return problems, f"{len(values)} variables checked", given
+
     def _resolve(
         self,
         known: _input.Known,
+        specs: Mapping[str, Mapping[str, Any]],
         task_vars: Mapping[str, Any],
     ) -> tuple[dict[str, Any], dict[str, list[str]]]:
         """Template every variable of ours: the good values, and the problems by name."""
         values: dict[str, Any] = {}
         found: dict[str, list[str]] = {}
-        for name, spec in known.options.items():
+        for name, spec in specs.items():
             if name not in task_vars:
                 continue
             try:
                 value = self._templar.template(task_vars[name])
+                if name in _input_backup.PLAYBOOK_OPTIONS and spec.get("type") == "list":
+                    value = _input_backup.as_list(value)
             except AnsibleError as error:
-                sentences = self._template_problems(name, error, known, task_vars)
+                sentences = self._template_problems(name, spec, error, known, task_vars)
                 # One computed value must not hide the others from the rules.
                 values.update({} if sentences else self._resolved_entries(name, task_vars[name]))
             else:
@@ -248,6 +276,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
     def _template_problems(
         self,
         name: str,
+        spec: Mapping[str, Any],
         error: AnsibleError,
         known: _input.Known,
         task_vars: Mapping[str, Any],
@@ -258,7 +287,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
         chain = list(causes(error))
         failed = next((cause for cause in chain if isinstance(cause, AnsibleTemplatePluginError)), None)
         if failed:
-            secret = _input.is_secret(name, known.options[name])
+            secret = _input.is_secret(name, spec)
             reason = "not shown" if secret else " ".join(str(failed).split())[:MAX_REASON]
             return [f"{name} cannot be resolved, a lookup or filter in it fails: {reason}"]
         if not any(isinstance(cause, AnsibleUndefinedVariable) for cause in chain):
@@ -275,6 +304,20 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
         if any(_comes_later(word, known) for word in missing_words):
             return []
         return [f"{name} refers to something that is not defined: compare the names in its template"]
+
+
+def _own_faults(found: Mapping[str, list[str]], task_vars: Mapping[str, Any]) -> list[str]:
+    """Return the problems of values that are at fault themselves.
+
+    What only passes on another variable's fault says nothing new. A value that collects variables by a pattern may do so as well,
+    and each of those is looked at by itself.
+    """
+    return [
+        sentence
+        for name, sentences in found.items()
+        if not (closure(name, task_vars) - {name}) & {"varnames", *found}
+        for sentence in sentences
+    ]
 
 
 def _comes_later(name: str, known: _input.Known) -> bool:

@@ -15,9 +15,21 @@ if TYPE_CHECKING:
 
 FOLDER = "backup"
 FILE = f"{FOLDER}/settings.json"
+# Of the role's variables.
+PREFIX = "backup_"
 IDENTITY = "secrets/stack_id"
 STACK = re.compile(r"[a-z0-9][a-z0-9_-]*")
 # An X25519 key, one of an age plugin, or an SSH key: see age(1), RECIPIENTS.
+# The lowest value of what is a whole number, and both of the level of compression.
+LEAST = {
+    "keep_least": 1,
+    "keep_days": 1,
+    "max_age_hours": 1,
+    "timeout_seconds": 1,
+    "wait_seconds": 0,
+    "zstd_level": 1,
+}
+LEVELS = (1, 19)
 RECIPIENT = re.compile(r"age1[0-9a-z]{8,}|ssh-(?:ed25519|rsa) [A-Za-z0-9+/=]+(?: .*)?")
 
 
@@ -88,15 +100,54 @@ def flaw(settings: Settings) -> str:
         return f"dir is {settings.dir!r}, and has to be an absolute path"
     if settings.media.startswith("/") or ".." in Path(settings.media).parts:
         return f"media is {settings.media!r}, and has to be a path below the stack's directory"
-    least = {"keep_least": 1, "keep_days": 1, "max_age_hours": 1, "timeout_seconds": 1, "wait_seconds": 0}
-    for name, lowest in least.items():
+    for name, lowest in LEAST.items():
         value = getattr(settings, name)
         if type(value) is not int or value < lowest:
             return f"{name} is {value!r}, and has to be a whole number from {lowest} on"
-    if settings.zstd_level not in range(1, 20):
-        return f"zstd_level is {settings.zstd_level!r}, and has to be within 1 to 19"
+    if settings.zstd_level > LEVELS[1]:
+        return f"zstd_level is {settings.zstd_level!r}, and has to be within {LEVELS[0]} to {LEVELS[1]}"
     wrong = next((key for key in settings.age_recipients if not RECIPIENT.fullmatch(str(key))), None)
     return "" if wrong is None else f"age_recipients holds {wrong[:20]!r}, which is no public key of age or SSH"
+
+
+def not_deployed(settings: Settings, given: Mapping[str, Any]) -> str:
+    """Say which variables of a run are not what a deploy has installed here, and so have no effect; empty where none is."""
+    found = []
+    for name, value in sorted(given.items()):
+        there = _installed(settings, name)
+        if there is not None and not _same(there, value):
+            # What is no number may be long, or nobody's business.
+            shown = str(there).lower() if isinstance(there, (int, float)) else ""
+            found.append(name + (f" ({value}, and {shown} here)" if shown else ""))
+    return (
+        f"this has no effect before a deploy, which installs the settings that count on this host: {', '.join(found)}"
+        if found
+        else ""
+    )
+
+
+def _installed(settings: Settings, name: str) -> Any:  # noqa: ANN401 - a setting
+    """Return the setting that a variable becomes; None where there is none of it."""
+    key = name[len(PREFIX) :] if name.startswith(PREFIX) else ""
+    if key == "media":
+        return bool(settings.media)
+    for section, of in (("offsite_", settings.offsite), ("drill_", settings.drill)):
+        if key.startswith(section):
+            missing = "" if key == "offsite_repository" else None
+            return of.get(key[len(section) :], missing)
+    return getattr(settings, key) if key in {item.name for item in fields(Settings)} else None
+
+
+def _same(there: Any, value: Any) -> bool:  # noqa: ANN401 - a setting
+    """Whether a value, which a command line makes a word, becomes that setting."""
+    if isinstance(there, bool):
+        return there == (str(value).strip().lower() in ("true", "yes", "on", "1", "y", "t"))
+    if isinstance(there, (int, float)):
+        try:
+            return there == float(value)
+        except (TypeError, ValueError):
+            return False
+    return bool(there == value)
 
 
 def load(root: Path) -> Settings:

@@ -36,7 +36,8 @@ LEAST_BYTES = 1 << 30
 # What rows take on the disk against their text: indexes, pages that are not full.
 GROWTH = 2.0
 # A server that starts with fewer does not do much else.
-LEAST_MEMORY_MB, LEAST_CPUS = 512, 0.1
+LEAST = {"memory_mb": 512, "timeout_seconds": 60, "max_age_days": 1}
+LEAST_CPUS = 0.1
 BUFFER_SHARE = 4
 SHOWN = 3
 
@@ -81,8 +82,7 @@ class Wish:
         """Say what of it cannot be; empty where nothing is."""
         if not self.user or not HOST.fullmatch(self.host):
             return f"user is {self.user!r} and host is {self.host!r}, and both have to be names"
-        least = {"memory_mb": LEAST_MEMORY_MB, "timeout_seconds": 60, "max_age_days": 1}
-        for name, lowest in least.items():
+        for name, lowest in LEAST.items():
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < lowest:
                 return f"{name} is {value!r}, and has to be a whole number from {lowest} on"

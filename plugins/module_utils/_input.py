@@ -45,6 +45,7 @@ PLAYBOOK_CUTOFF = 0.8
 # only warned about, and not at all where it is so short that two letters are much of it.
 TWO_SLIPS_LENGTH = 11
 SECRET_NAME = re.compile(r"(password|passwd|secret|secret_key|token|private_key|credentials)$")
+WORD = re.compile(r"[A-Za-z_]\w*")
 BOOLEAN_WORDS = frozenset({"y", "yes", "on", "1", "true", "t", "n", "no", "off", "0", "false", "f"})
 TYPE_NAMES = {
     "bool": "true or false",
@@ -84,6 +85,14 @@ def build_known(specs: Mapping[str, Mapping[str, Any]], internal: Sequence[str] 
                     options[name] = spec
                     owners[name] = role
     return Known(tuple(sorted(specs)), options, frozenset(internal), owners)
+
+
+def narrowed(known: Known, roles: Sequence[str]) -> Known:
+    """Return what some roles know: their own options, and those of others that their defaults refer to."""
+    own = {name: spec for name, spec in known.options.items() if known.owners[name] in roles}
+    read = {word for spec in own.values() for word in WORD.findall(str(spec.get("default", "")))}
+    options = {name: spec for name, spec in known.options.items() if name in own or name in read}
+    return Known(tuple(roles), options, known.internal, known.owners)
 
 
 def is_secret(name: str, spec: Mapping[str, Any]) -> bool:

@@ -13,7 +13,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.barehost.django.plugins.module_utils import _dotenv, _git, _image, _input, _service
+from ansible_collections.barehost.django.plugins.module_utils import (
+    _dotenv,
+    _git,
+    _image,
+    _input,
+    _input_backup,
+    _service,
+)
 
 # Also the first part of an image name, whose separators stand between letters and digits and are . _ __ or dashes.
 STACK_NAME = re.compile(r"(?=.{2,31}$)[a-z][a-z0-9]*(?:(?:_{1,2}|-+)[a-z0-9]+)*")
@@ -316,7 +323,12 @@ def number_problems(values: Mapping[str, Any]) -> list[str]:
     problems = []
     for name, value in sorted(values.items()):
         text = str(value).strip()
-        if not NUMBERS.search(name) or isinstance(value, bool) or not re.fullmatch(r"[+-]?\d+", text):
+        if (
+            name in _input_backup.LEAST
+            or not NUMBERS.search(name)
+            or isinstance(value, bool)
+            or not re.fullmatch(r"[+-]?\d+", text)
+        ):
             continue
         least = 1 if POSITIVE.search(name) else 0
         if int(text) < least:
@@ -362,6 +374,7 @@ RULES: tuple[Rule, ...] = (
     override_problems,
     number_problems,
     run_problems,
+    _input_backup.problems,
 )
 
 

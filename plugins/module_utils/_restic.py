@@ -31,6 +31,14 @@ NOT_WANTED = (
     "backups of this stack stay on this host alone: set backup_offsite_repository (and what goes with it, see docs/backups.md), "
     "then run the site playbook"
 )
+LEAST = {
+    "keep_daily": 0,
+    "keep_weekly": 0,
+    "keep_monthly": 0,
+    "check_days": 1,
+    "check_percent": 1,
+    "timeout_seconds": 60,
+}
 SNAPSHOT = re.compile(r"[0-9a-f]{8,64}")
 
 
@@ -87,15 +95,7 @@ class Wish:
             return "SFTP needs backup_offsite_ssh_key and backup_offsite_known_hosts (a line of `ssh-keyscan`, once you have checked it)"
         if not sftp and not (self.access_key_id and self.secret_access_key):
             return "S3 needs backup_offsite_access_key_id and backup_offsite_secret_access_key"
-        least = {
-            "keep_daily": 0,
-            "keep_weekly": 0,
-            "keep_monthly": 0,
-            "check_days": 1,
-            "check_percent": 1,
-            "timeout_seconds": 60,
-        }
-        for name, lowest in least.items():
+        for name, lowest in LEAST.items():
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < lowest:
                 return f"backup_offsite_{name} is {value!r}, and has to be a whole number from {lowest} on"

@@ -40,6 +40,13 @@ options:
     type: list
     elements: str
     default: []
+  only_roles:
+    description:
+      - Roles that a verb runs which runs no other. Only what they read is judged then, and returned as RV(given); what a deploy alone
+        would refuse is left to that.
+    type: list
+    elements: str
+    default: []
 attributes:
   check_mode:
     description: Runs the same way in check mode, since it changes nothing.
@@ -68,6 +75,10 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+given:
+  description: What is set of the variables that O(only_roles) read, but for secrets and what cannot be known yet.
+  returned: where O(only_roles) is given
+  type: dict
 msg:
   description: >-
     How much was checked; where it fails, one sentence for each problem - the name, the value seen unless it is secret,

@@ -34,6 +34,10 @@ options:
     description: Id of the backup; the newest one where it is empty.
     type: str
     default: ""
+  given:
+    description: What the variables of this run say, by their names. Those that are not what a deploy has installed are warned about.
+    type: dict
+    default: {}
   who:
     description: What the audit log says who wanted it.
     type: str
@@ -71,6 +75,7 @@ def main() -> None:
         argument_spec={
             "project_dir": {"type": "path", "required": True},
             "backup": {"type": "str", "default": ""},
+            "given": {"type": "dict", "default": {}},
             "who": {"type": "str", "default": "playbook"},
         },
         supports_check_mode=True,
@@ -78,6 +83,9 @@ def main() -> None:
     _work.stoppable()
     try:
         settings = _backup_settings.load(Path(module.params["project_dir"]))
+        said = _backup_settings.not_deployed(settings, module.params["given"])
+        if said:
+            module.warn(said)
         if module.check_mode:
             module.exit_json(changed=False, msg=_drill_run.foresee(settings, module.params["backup"]))
         report = _drill_run.run(settings, module.params["who"], module.params["backup"])

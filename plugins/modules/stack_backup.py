@@ -36,6 +36,10 @@ options:
     description: What the audit log says who wanted it.
     type: str
     default: playbook
+  given:
+    description: What the variables of this run say, by their names. Those that are not what a deploy has installed are warned about.
+    type: dict
+    default: {}
   offsite_init:
     description: Whether to make the off-site repository where there is none.
     type: bool
@@ -105,12 +109,16 @@ def main() -> None:
             "project_dir": {"type": "path", "required": True},
             "who": {"type": "str", "default": "playbook"},
             "offsite_init": {"type": "bool", "default": False},
+            "given": {"type": "dict", "default": {}},
         },
         supports_check_mode=True,
     )
     _work.stoppable()
     try:
         settings = _backup_settings.load(Path(module.params["project_dir"]))
+        said = _backup_settings.not_deployed(settings, module.params["given"])
+        if said:
+            module.warn(said)
         if module.check_mode:
             facts = _backup.look(settings)
             msg = f"would back up {_dump.counted(len(facts.tables), 'table')} of {settings.database}, {_dump.megabytes(facts.bytes)}"

@@ -63,6 +63,13 @@ def test_everything_is_called_by_its_full_name(playbook: Path) -> None:
     assert problems == []
 
 
+@pytest.mark.parametrize("verb", ["backup", "deploy", "restore", "restore_drill"])
+def test_the_input_is_judged_before_a_host_is_touched(verb: str) -> None:
+    (main,) = [play for play in plays(repo.ROOT / "playbooks" / f"{verb}.yml") if "tasks" in play]
+    first = next(task for task in repo.tasks_in([main]) if "block" not in task)
+    assert first["ansible.builtin.import_role"] == {"name": "barehost.django.preflight", "tasks_from": "input"}
+
+
 @every_playbook
 def test_facts_are_not_gathered(playbook: Path) -> None:
     # preflight looks at the inventory first, before any host is connected to, and at the host in one call.

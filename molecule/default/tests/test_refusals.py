@@ -76,6 +76,41 @@ def test_it_is_refused_by_name_and_nothing_changes(
     assert request("/health/").status == 200
 
 
+@pytest.mark.parametrize(
+    ("verb", "values", "names"),
+    [
+        ("backup", {"backup_keep_lest": 3}, ["backup_keep_lest", "backup_keep_least"]),
+        ("backup", {"backup_keep_least": -3}, ["backup_keep_least is -3"]),
+        ("restore_drill", {"backup_dril_id": "x"}, ["backup_dril_id", "backup_drill_id"]),
+        ("restore_drill", {"backup_drill_id": "x"}, ["backup_drill_id is 'x'"]),
+        ("restore", {"restore_from": "latest", "restore_parts": "medai"}, ["restore_parts is 'medai'"]),
+        (
+            "restore",
+            {"restore_from": "latest", "restore_keep_old": "maybe"},
+            ["restore_keep_old must be true or false"],
+        ),
+    ],
+)
+def test_a_verb_refuses_its_input_before_the_host_is_touched(
+    root: Any, playbook: Callable[..., Any], verb: str, values: dict[str, Any], names: list[str]
+) -> None:
+    look = f"find {STACK_DIR}/lock {STACK_DIR}/backups /var/log/barehost -printf '%p %T@ %s\\n' | sort"
+    before = root.check_output(look)
+    run = playbook(verb, "-e", json.dumps(values))
+    assert run.code != 0
+    for name in names:
+        assert name in run.output, run.message
+    assert root.check_output(look) == before
+
+
+def test_what_only_a_deploy_installs_is_said_to_have_no_effect(playbook: Callable[..., Any]) -> None:
+    run = playbook("backup", "--check", "-e", "backup_keep_least=3")
+    assert run.code == 0, run.message
+    assert "this has no effect before a deploy" in run.output
+    assert "backup_keep_least (3, and 7 here)" in run.output
+    assert "no effect" not in playbook("backup", "--check", "-e", "backup_keep_least=7").output
+
+
 def test_all_problems_are_reported_at_once(playbook: Callable[..., Any]) -> None:
     values = {"nginx_htp_port": 80, "stack_domain": "not a domain", "django_web_threads": "many"}
     run = playbook("site", "-e", json.dumps(values))

@@ -13,6 +13,7 @@ import sys
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from string import ascii_letters
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -193,6 +194,25 @@ def test_what_a_later_play_will_take_is_judged_now(project: Project) -> None:
     assert "the application has no source" in output
     code, output = project.run(later, variables={"django_image": "shop:1"})
     assert code == 0, output
+
+
+def test_a_verb_of_some_roles_judges_what_these_read_and_hands_it_on_without_secrets(project: Project) -> None:
+    check = {"barehost.django.input_check": {"only_roles": ["django"]}, "register": "seen"}
+    plays = [{**CHECK[0], "tasks": [check, {"debug": {"msg": "given={{ seen.given | sort | join(',') }}"}}]}]
+    # Of another role is only what this one refers to.
+    others = {"stack_environment": "nowhere", "stack_mine": 1, "stack_name": "My App"}
+    good = {"django_port": "81", "django_secret_key": SECRET + ascii_letters, "stack_domain": "a.example", **others}
+    code, output = project.run(plays, variables=good)
+    assert code == 0, output
+    assert '"given=django_port,stack_domain"' in output
+    assert SECRET not in output
+    code, output = project.run(plays, variables={**good, "django_prot": 1, "django_port": "-1", "stack_domain": "a b"})
+    assert code == 2
+    for part in ("3 problems with", "django_prot is unknown", "django_port is -1", "stack_domain 'a b' is not usable"):
+        assert part in output
+    code, output = project.run([{**CHECK[0], "tasks": [{"barehost.django.input_check": {"only_roles": ["nobody"]}}]}])
+    assert code == 2
+    assert "no argument specs of nobody found" in output
 
 
 def test_a_wrong_vault_password_is_called_that(project: Project) -> None:

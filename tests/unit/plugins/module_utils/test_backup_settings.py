@@ -50,3 +50,28 @@ def test_what_are_no_settings_is_refused(text: str) -> None:
 def test_a_stack_that_was_never_deployed_is_named(tmp_path: Path) -> None:
     with pytest.raises(_backup_settings.SettingsError, match="deploy the stack first"):
         _backup_settings.load(tmp_path)
+
+
+def test_what_a_run_sets_and_no_deploy_has_installed_is_named() -> None:
+    offsite = {"repository": "sftp:a@b:/c", "password": "x", "keep_daily": 7}
+    drill = {"memory_mb": 1024, "cpus": 0.5}
+    there = _backup_settings.Settings("shop", "/opt/shop", "shop", keep_least=7, offsite=offsite, drill=drill)
+    same = {
+        "backup_keep_least": "7", "backup_media": "yes", "backup_hook": [], "backup_drill_cpus": "0.50", "backup_offsite_keep_daily": 7,
+        "backup_offsite_repository": "sftp:a@b:/c", "backup_on_calendar": "daily", "backup_drill_id": "x", "stack_name": "other",
+        "backup_enabled": False,
+    }  # fmt: skip
+    assert _backup_settings.not_deployed(there, same) == ""
+    other = {
+        "backup_keep_least": "3", "backup_media": "no", "backup_hook": ["tell"], "backup_drill_cpus": 1, "backup_offsite_keep_daily": "8",
+        "backup_offsite_repository": "sftp:a@b:/d",
+    }  # fmt: skip
+    assert _backup_settings.not_deployed(there, other) == (
+        "this has no effect before a deploy, which installs the settings that count on this host: backup_drill_cpus (1, and 0.5 here), "
+        "backup_hook, backup_keep_least (3, and 7 here), backup_media (no, and true here), backup_offsite_keep_daily (8, and 7 here), "
+        "backup_offsite_repository"
+    )
+    # Where nothing goes off-site, how long it stays there is no setting.
+    alone = _backup_settings.not_deployed(_backup_settings.Settings("shop", "/opt/shop", "shop"), other)
+    assert "backup_offsite_repository" in alone
+    assert "keep_daily" not in alone

@@ -208,14 +208,12 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
             for name, option in _input_backup.PLAYBOOK_OPTIONS.items()
             if option in narrow.options
         }
-        values, found = self._resolve(known, {**narrow.options, **aliases}, task_vars)
+        # Secrets are a deploy's business: whoever restores need not have the password of the vault.
+        open_ones = {name: spec for name, spec in narrow.options.items() if not _input.is_secret(name, spec)}
+        values, found = self._resolve(known, {**open_ones, **aliases}, task_vars)
         problems += _own_faults(found, task_vars)
         problems += _input_rules.rule_problems(values)
-        given = {
-            name: value
-            for name, value in values.items()
-            if name not in aliases and not _input.is_secret(name, narrow.options[name])
-        }
+        given = {name: value for name, value in values.items() if name in open_ones}
         return problems, f"{len(values)} variables checked", given
 
     def _resolve(

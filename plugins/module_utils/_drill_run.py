@@ -42,7 +42,7 @@ from ansible_collections.barehost.django.plugins.module_utils import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from ansible_collections.barehost.django.plugins.module_utils._backup_settings import Settings
     from ansible_collections.barehost.django.plugins.module_utils._manifest import Manifest
@@ -98,7 +98,9 @@ class Plan:
 
 
 def run(settings: Settings, who: str, backup: str = "", clock: _work.Clock = _backup_state.now) -> Report:
-    """Do a drill; raise one of Trouble after everybody was told who has to know."""
+    """Do a drill; raise one of Trouble after everybody was told who has to know. A slip in an id is nobody else's business."""
+    if backup:
+        demand_known(settings, backup)
     with alone(settings.root):
         work = _work.Work(settings, KIND, who, clock)
         try:
@@ -187,22 +189,32 @@ def choose(settings: Settings, backup: str) -> tuple[Path, Manifest, list[str]]:
     """
     if backup:
         return settings.backups / backup, named(settings, backup), []
-    newest, said = _newest.find(settings.root)
+    newest, said = _newest.find(settings.root, "Make a new backup (barehost.django.backup), or name another one")
     if newest is None:
         raise _drill.DrillError(f"there is no backup in {settings.backups}: make one first (backup playbook)")
     return settings.backups / newest.id, newest, said
 
 
+def demand_known(settings: Settings, backup: str) -> None:
+    """Refuse an id that no backup has, damaged or not."""
+    whole, damaged = _manifest.survey(settings.backups)
+    if _manifest.ID.fullmatch(backup) and (backup in whole or backup in damaged):
+        return
+    wrong = f"there is no backup {backup}" if _manifest.ID.fullmatch(backup) else f"{backup!r} is no id of a backup"
+    raise _drill.DrillError(f"{wrong}: {known_in(settings, whole)}")
+
+
+def known_in(settings: Settings, whole: Mapping[str, Manifest]) -> str:
+    """Say which backups there are."""
+    return f"in {settings.backups} there {'is' if len(whole) == 1 else 'are'} {_newest.named(whole) or 'none'}"
+
+
 def named(settings: Settings, backup: str) -> Manifest:
     """Return the backup of that id, or say which ones there are."""
+    demand_known(settings, backup)
     whole, damaged = _manifest.survey(settings.backups)
-    known = f"in {settings.backups} there {'are' if len(whole) != 1 else 'is'} {_newest.named(whole) or 'none'}"
-    if not _manifest.ID.fullmatch(backup):
-        raise _drill.DrillError(f"{backup!r} is no id of a backup: {known}")
     if backup in damaged:
-        raise _manifest.ManifestError(f"backup {backup} is damaged: {damaged[backup]}; whole ones: {known}")
-    if backup not in whole:
-        raise _drill.DrillError(f"there is no backup {backup}: {known}")
+        raise _manifest.ManifestError(f"backup {backup} is damaged: {damaged[backup]}; {known_in(settings, whole)}")
     return whole[backup]
 
 

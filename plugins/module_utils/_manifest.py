@@ -21,6 +21,7 @@ FILE = "manifest.json"
 DATABASE, MEDIA, SETTINGS = "database.sql.zst", "media.tar.zst", "settings.tar.zst.age"
 ID = re.compile(r"[0-9]{8}T[0-9]{6}Z")
 KNOWN = (DATABASE, MEDIA, SETTINGS)
+TAKE_ANOTHER = ": the backup is damaged, take another one"
 LARGEST = 64 << 20
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -83,7 +84,7 @@ def parse(text: str, where: str) -> Manifest:
     try:
         found = json.loads(text)
     except ValueError:
-        raise ManifestError(f"{where} is no JSON: the backup is damaged, take another one") from None
+        raise ManifestError(f"{where} is no JSON{TAKE_ANOTHER}") from None
     if not isinstance(found, dict) or not isinstance(found.get("format"), int):
         raise ManifestError(f"{where} is no manifest of a backup")
     if found["format"] > FORMAT:
@@ -135,7 +136,7 @@ def read(folder: Path) -> Manifest:
     except NotADirectoryError:
         raise ManifestError(f"{folder} is no directory, and so no backup") from None
     except UnicodeDecodeError:
-        raise ManifestError(f"{path} is no text: the backup is damaged, take another one") from None
+        raise ManifestError(f"{path} is no text{TAKE_ANOTHER}") from None
     except OSError as error:
         raise ManifestError(f"{path} cannot be read: {error.strerror}") from None
     return parse(text, str(path))
@@ -147,7 +148,7 @@ def damage(folder: Path, manifest: Manifest) -> str:
         try:
             found = _pipes.digest_of(folder / name)
         except FileNotFoundError:
-            return f"{folder / name} is missing: the backup is damaged, take another one"
+            return f"{folder / name} is missing{TAKE_ANOTHER}"
         if found.bytes != entry["bytes"]:
             return f"{folder / name} has {found.bytes} bytes and the manifest says {entry['bytes']}: it is damaged"
         if found.sha256 != entry["sha256"]:
@@ -180,7 +181,7 @@ def survey(folder: Path) -> tuple[dict[str, Manifest], dict[str, str]]:
         try:
             manifest = read(path)
         except ManifestError as error:
-            damaged[path.name] = str(error)
+            damaged[path.name] = str(error).partition(TAKE_ANOTHER)[0]
         else:
             if manifest.id == path.name:
                 found[path.name] = manifest

@@ -16,8 +16,11 @@ FOLDER = "backups"
 SHOWN = 5
 
 
-def find(root: Path) -> tuple[_manifest.Manifest | None, list[str]]:
-    """Return the newest backup of a stack, and what is damaged and older, a line each; raise ManifestError where it is damaged."""
+def find(root: Path, advice: str) -> tuple[_manifest.Manifest | None, list[str]]:
+    """Return the newest backup of a stack, and what is damaged and older, a line each.
+
+    Raises ManifestError where it is damaged; advice is how to have another one in its place, before the ids that there are.
+    """
     folder = root / FOLDER
     whole, damaged = _manifest.survey(folder)
     newest = _manifest.newest(whole, _backup_settings.identity(root))
@@ -25,7 +28,7 @@ def find(root: Path) -> tuple[_manifest.Manifest | None, list[str]]:
     doubtful = newer(damaged, newest.id if newest else "", last)
     if doubtful:
         name = last if last in doubtful else doubtful[-1]
-        raise _manifest.ManifestError(refusal(folder, name, damaged[name], whole))
+        raise _manifest.ManifestError(refusal(folder, name, damaged[name], whole, advice))
     return newest, [
         f"{folder / name} is damaged, and older than the newest backup: {damaged[name]}" for name in damaged
     ]
@@ -48,12 +51,11 @@ def newer(damaged: Collection[str], newest: str, last: str) -> list[str]:
     return [name for name in sorted(damaged) if name == last or name > newest]
 
 
-def refusal(folder: Path, name: str, why: str, whole: Mapping[str, _manifest.Manifest]) -> str:
+def refusal(folder: Path, name: str, why: str, whole: Mapping[str, _manifest.Manifest], advice: str) -> str:
     """Say which one is damaged, and what to do."""
-    others = f", or name another one: {named(whole)}" if whole else ""
     return (
-        f"{folder / name} is damaged and may be the newest backup, so no older one is taken in its place: {why}. Make a new backup "
-        f"(barehost.django.backup), then remove what is damaged (rm -r {folder / name}){others}"
+        f"{folder / name} is damaged and may be the newest backup, so no older one is taken in its place: {why}. {advice}, of which "
+        f"there are {named(whole) or 'none'}; to be rid of it: rm -r {folder / name}"
     )
 
 

@@ -68,7 +68,7 @@ def find(root: Path, wanted: str, parts: list[str]) -> Source:
     if not wanted:
         raise SourceError(f"say what to restore with restore_from: {choice(backups)}")
     if wanted == LATEST:
-        newest, _older = _newest.find(root)
+        newest, _older = _newest.find(root, "Name another one with restore_from")
         if newest is None:
             raise SourceError(f"there is no whole backup in {backups}: name a file with restore_from")
         wanted = newest.id

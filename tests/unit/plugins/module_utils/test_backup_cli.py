@@ -34,6 +34,7 @@ def test_a_damaged_backup_is_listed_as_such(root: Path, capsys: pytest.CaptureFi
     assert _backup_cli.main(root, ["list"]) == 0
     bad, good = capsys.readouterr().out.splitlines()
     assert bad.startswith(f"{DAMAGED}  DAMAGED  {root}/backups/{DAMAGED}/manifest.json is no JSON")
+    assert bad.endswith("is no JSON")
     assert good.startswith(f"{WHOLE}  ")
     assert _backup_cli.main(root, ["list", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)

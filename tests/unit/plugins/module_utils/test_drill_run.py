@@ -69,7 +69,9 @@ def test_it_is_the_newest_or_the_one_that_is_named(settings: _backup_settings.Se
     with pytest.raises(_drill.DrillError, match=f"there is no backup 20260101T030000Z: {there}$"):
         chosen(settings, "20260101T030000Z")
     (settings.backups / NAMES[0] / _manifest.FILE).write_text("{")
-    with pytest.raises(_manifest.ManifestError, match=rf"backup {NAMES[0]} is damaged: .* is no JSON.* is {NAMES[1]}$"):
+    with pytest.raises(
+        _manifest.ManifestError, match=rf"backup {NAMES[0]} is damaged: .* is no JSON; .* is {NAMES[1]}$"
+    ):
         chosen(settings, NAMES[0])
 
 
@@ -92,9 +94,7 @@ def test_one_that_was_fetched_for_a_restore_is_not_the_newest_of_this_stack(
 def test_a_damaged_one_is_not_passed_over_and_is_named_with_what_to_do(settings: _backup_settings.Settings) -> None:
     folder = settings.backups / NAMES[1]
     (folder / _manifest.FILE).write_text("")
-    said = (
-        rf"^{folder} is damaged .* is no JSON.* Make a new backup .*rm -r {folder}\), or name another one: {NAMES[0]}$"
-    )
+    said = rf"^{folder} is damaged .* is no JSON\. Make a new backup .*, of which there are {NAMES[0]}; to be rid of it: rm -r {folder}$"
     with pytest.raises(_manifest.ManifestError, match=said):
         chosen(settings)
 
@@ -214,6 +214,13 @@ def test_two_at_once_are_refused_and_the_first_one_has_the_word(
 
 def test_settings_of_before_there_were_drills_are_refused(settings: _backup_settings.Settings, engine: Path) -> None:
     assert "deploy again" in run(replace(settings, drill={}))
+    assert not engine.exists()
+
+
+def test_a_slip_in_an_id_is_no_drill_that_has_failed(settings: _backup_settings.Settings, engine: Path) -> None:
+    with pytest.raises(_drill.DrillError, match="there is no backup 20260101T030000Z"):
+        _drill_run.run(settings, "test", "20260101T030000Z")
+    assert _backup_state.load(settings.backups) == {}
     assert not engine.exists()
 
 

@@ -83,7 +83,8 @@ def test_the_latest_one_is_never_an_older_one_in_the_place_of_one_that_is_damage
     damaged = root / "backups" / "20261127T030000Z"
     damaged.mkdir()
     with pytest.raises(
-        _manifest.ManifestError, match=f"{damaged} is damaged and may be the newest .* another one: {ID}$"
+        _manifest.ManifestError,
+        match=f"{damaged} is damaged and may be the newest .* another one with restore_from, of which there are {ID};",
     ):
         _restore_source.find(root, "latest", BOTH)
     damaged.rename(root / "backups" / "20261125T030000Z")

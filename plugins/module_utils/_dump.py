@@ -38,8 +38,9 @@ KILL_AFTER = 10
 # What `timeout` exits with; KILLED where it had to kill, and where somebody else did.
 TIMED_OUT = 124
 KILLED = 137
-# What MySQL says where a password is not the right one, and who puts that right.
-DENIED = re.compile(r"(?:ERROR|error:|said) 1045\b")
+# What MySQL says where a password is not the right one, and who puts that right. Of a statement, whose line is there, it says the
+# same where the privilege FILE is missing.
+DENIED = re.compile(r"(?:ERROR|error:|said) 1045\b(?! \(\w+\) at line)")
 SETTLED_BY = (
     "the server knows another password than the stack's files: a change of passwords that was cut off is brought to its end by "
     "barehost.django.deploy; then run the same again"

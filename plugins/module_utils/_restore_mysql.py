@@ -43,17 +43,22 @@ CLIENT = (
     "--default-character-set=utf8mb4",
     "--max-allowed-packet=1G",
 )
-ERROR = re.compile(r"ERROR (\d+) \(\w+\)(?: at line \d+)?: (.*)")
+# Of a statement the client says the line; where it has none the server did not let it in. What the client itself refuses has no number.
+ERROR = re.compile(r"ERROR(?: (\d+) \(\w+\))?(?: at line (\d+))?: (.*)")
 LOCK_WAIT, DEADLOCK = 1205, 1213
+# Of a statement this is no password: reading or writing a file of the server takes a privilege that no schema gives.
+DENIED = 1045
+NO_FILES = "not for its password, but since that statement reads or writes a file of the server (privilege FILE)"
 
 
 class MysqlError(Exception):
-    """What MySQL has refused; its number is 0 where it did not say one."""
+    """What MySQL has refused; its number is 0 where it did not say one, and so is the line of what was sent."""
 
-    def __init__(self, message: str, number: int = 0) -> None:
-        """Keep the number."""
+    def __init__(self, message: str, number: int = 0, line: int = 0) -> None:
+        """Keep the number and the line."""
         super().__init__(message)
         self.number = number
+        self.line = line
 
 
 def load_cmd(container: str, seconds: int, database: str, pipe: str = "") -> list[str]:
@@ -103,7 +108,11 @@ def failure(code: int, err: str, seconds: int) -> MysqlError:
         return MysqlError(f"it took longer than {seconds} seconds and was stopped")
     found = ERROR.search(err)
     if found:
-        return MysqlError(_dump.advised(f"MySQL said {found[1]}: {found[2].strip()}"[:500]), int(found[1]))
+        number, line = int(found[1] or 0), int(found[2] or 0)
+        said = f"{f'MySQL said {number}' if number else 'its client said'}: {found[3].strip()}"[:500]
+        if line:
+            return MysqlError(f"{said}; {NO_FILES}" if number == DENIED else said, number, line)
+        return MysqlError(_dump.advised(said), number)
     return MysqlError(f"the client of MySQL ended with {code}: {_pipes.last_line(err)}")
 
 

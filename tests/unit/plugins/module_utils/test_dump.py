@@ -101,6 +101,9 @@ def test_who_is_not_let_in_is_told_what_to_do(said: str) -> None:
     assert _dump.advised("ERROR 1062 (23000): Duplicate entry '1045' for key") == (
         "ERROR 1062 (23000): Duplicate entry '1045' for key"
     )
+    # A statement was refused: whoever sent it was let in.
+    of_statement = "ERROR 1045 (28000) at line 7: Access denied for user 'root'@'localhost' (using password: YES)"
+    assert _dump.advised(of_statement) == of_statement
 
 
 def test_sizes() -> None:

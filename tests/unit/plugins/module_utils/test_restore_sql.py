@@ -157,23 +157,33 @@ def test_settings_alone_make_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "err", "said", "number"),
+    ("code", "err", "said", "number", "line"),
     [
         (
             1,
             "ERROR 1142 (42000) at line 9: DROP command denied to user",
             "MySQL said 1142: DROP command denied to user",
             1142,
+            9,
         ),
-        (1, "ERROR 1045 (28000): Access denied for user", "is brought to its end by barehost.django.deploy", 1045),
-        (124, "", "it took longer than 60 seconds", 0),
-        (1, "sh: 1: mysql: not found\n", "ended with 1: sh: 1: mysql: not found", 0),
+        (1, "ERROR 1045 (28000): Access denied for user", "is brought to its end by barehost.django.deploy", 1045, 0),
+        (1, "ERROR at line 2: Unknown command '\\!'.", "its client said: Unknown command '\\!'.", 0, 2),
+        (124, "", "it took longer than 60 seconds", 0, 0),
+        (1, "sh: 1: mysql: not found\n", "ended with 1: sh: 1: mysql: not found", 0, 0),
     ],
 )
-def test_a_failure_is_told_in_the_servers_words(code: int, err: str, said: str, number: int) -> None:
+def test_a_failure_is_told_in_the_servers_words(code: int, err: str, said: str, number: int, line: int) -> None:
     error = _restore_mysql.failure(code, err, 60)
     assert said in str(error)
-    assert error.number == number
+    assert (error.number, error.line) == (number, line)
+
+
+def test_a_statement_that_is_denied_is_no_wrong_password() -> None:
+    denied = "Access denied for user 'barehost_restore'@'localhost' (using password: YES)"
+    of_statement = str(_restore_mysql.failure(1, f"ERROR 1045 (28000) at line 9: {denied}", 60))
+    assert of_statement == f"MySQL said 1045: {denied}; {_restore_mysql.NO_FILES}"
+    assert "deploy" not in of_statement
+    assert "deploy" in str(_restore_mysql.failure(1, f"ERROR 1045 (28000): {denied}", 60))
 
 
 def test_what_is_tried_in_the_new_schema_is_roots_there_and_no_event() -> None:

@@ -9,7 +9,7 @@ those that are wanted.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.barehost.django.plugins.module_utils import _mysql_text
@@ -61,6 +61,7 @@ class Item:
     text: str
     name: str = ""
     qualified: bool = False
+    line: int = field(default=0, compare=False)  # of the dump, in which it begins
 
     @property
     def definer(self) -> tuple[str, str] | None:
@@ -186,6 +187,15 @@ def script(items: Sequence[Item], kinds: Collection[str], names: Collection[str]
         for item in wanted
     ]
     return f"DELIMITER {DELIMITER}\n" + "".join(f"{text}\n{DELIMITER}\n" for text in texts) + "DELIMITER ;\n"
+
+
+def made_at(sql: str, line: int, items: Sequence[Item]) -> Item | None:
+    """Return the object that the SQL of script() makes in the statement which begins in a line."""
+    match = HEAD.match("\n".join(sql.splitlines()[line - 1 :])) if line else None
+    if not match:
+        return None
+    named = (match[2].lower(), plain(match[3]))
+    return next((item for item in items if (item.kind, item.name) == named and item.line), None)
 
 
 def make(items: Sequence[Item], kinds: Collection[str] | None = None) -> str:

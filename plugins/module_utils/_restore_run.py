@@ -123,7 +123,13 @@ class Runner:
             _restore_source.read_dump(plan.source, load.write, self._watch(plan))
             load.finish()
         except _restore_mysql.MysqlError as error:
-            raise _restore.RestoreError(f"the dump could not be loaded: {error}; the data is as it was") from None
+            # The line that MySQL says is one of what it was sent.
+            sent = error.line - LOAD_SQL.count("\n")
+            line = _restore_source.line_of(plan.source, sent) if sent > 0 else 0
+            where = f" (line {line} of {plan.source.dump.name})" if line else ""
+            raise _restore.RestoreError(
+                f"the dump could not be loaded: {error}{where}; the data is as it was"
+            ) from None
         finally:
             load.close()
 
@@ -169,12 +175,13 @@ class Runner:
                 "views, triggers, routines or events of accounts that are not this stack's, or may not have them, went from "
                 + ", ".join(changed)
             )
+        sql = _restore_sql.prove_objects(journal.after)
         try:
-            self.server.run(_restore_sql.prove_objects(journal.after), schemas.new)
+            self.server.run(sql, schemas.new)
         except _restore_mysql.MysqlError as error:
-            raise _restore.RestoreError(
-                f"a view, trigger or routine of the dump cannot be made: {error}; the data is as it was"
-            ) from None
+            item = _restore_objects.made_at(sql, error.line, journal.after)
+            what = f"the {item.kind} {item.name} in line {item.line}" if item else "a view, trigger or routine"
+            raise _restore.RestoreError(f"{what} of the dump cannot be made: {error}; the data is as it was") from None
         self.server.run(_restore_sql.clear_objects(schemas.new, self.server.contents(schemas.new)))
 
     def _unpack(self, plan: Plan, journal: Journal) -> None:

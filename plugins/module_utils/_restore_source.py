@@ -151,6 +151,34 @@ def read_dump(source: Source, sink: Callable[[bytes], object], watch: Callable[[
         raise SourceError(f"{source.dump.name} cannot be restored: {error}") from None
 
 
+class _Reached(Exception):  # noqa: N818 - no error
+    """What was looked for has been found."""
+
+
+def line_of(source: Source, sent: int) -> int:
+    """Return the line of a dump in which that begins which was handed on as a line of this number; 0 where nobody knows.
+
+    Reading it once more costs less than keeping, for all of a large dump, which line has become which.
+    """
+    seen = 0
+
+    def count(piece: bytes) -> None:
+        nonlocal seen
+        seen += piece.count(b"\n")
+        if seen >= sent > 0:
+            raise _Reached
+
+    reader = _restore_text.Reader(count)
+    try:
+        with _pipes.reading(reader_cmd(source.dump)) as (stream, _ended):
+            _restore_mysql.copy(stream, reader.feed, lambda _size: None)
+    except _Reached:
+        return reader.place
+    except (_restore_text.TextError, OSError):
+        return 0
+    return 0
+
+
 def verify(source: Source, uploads: Path | None = None) -> Verified:
     """Read all of it once, and compare it with what it says of itself, and files with those that are there; changes nothing."""
     need_programs(source)

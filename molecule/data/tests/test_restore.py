@@ -289,14 +289,46 @@ def test_a_dump_that_was_made_by_hand_and_is_none_is_refused(machine: Host, runn
     assert state(machine) == before
 
 
+# What stands before the rows of a table, and what is said of it.
+FOREIGN_STATEMENTS = {
+    "an account": ("CREATE USER 'evil' IDENTIFIED BY 'hush';", "the accounts of a server, and what they may do, are no part"),
+    "a file": ("LOAD DATA INFILE '/etc/hush' INTO TABLE zoo;", "it reads or writes files of the server"),
+    "a command": ("SYSTEM touch /tmp/hush;", "it is a command of a client and no SQL"),
+    "a setting": ("SET GLOBAL max_connections = 1;", "it is for the whole server"),
+    "another schema": ("USE mysql;", "the schemas app, mysql"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", FOREIGN_STATEMENTS)
+def test_what_loading_would_refuse_is_foreseen_with_its_line(machine: Host, runner: Runner, kind: str) -> None:
+    statement, cause = FOREIGN_STATEMENTS[kind]
+    dump = BY_HAND.format(options="--single-transaction", schema="app")
+    machine.run(f'{dump} | sed "/^LOCK TABLES .traffic_entry. /i {statement}" > /root/evil.sql')
+    line = machine.run(f'grep -nF "{statement}" /root/evil.sql').partition(":")[0]
+    before = state(machine), old_schemas(machine)
+    for options in (["--check"], []):
+        run = restore(runner, "/root/evil.sql", *options, restore_confirm="app")
+        assert run.code != 0
+        assert cause in run.message
+        assert f"line {line}" in run.message
+        assert "hush" not in run.message.replace("/root/", "")
+        assert (state(machine), old_schemas(machine)) == before
+        assert litter(machine) == []
+    machine.run("rm /root/evil.sql; ! ls /tmp/hush 2> /dev/null")
+
+
 def test_a_statement_for_another_schema_is_refused_by_the_server(machine: Host, runner: Runner) -> None:
     sql(machine, "CREATE DATABASE IF NOT EXISTS victim; CREATE TABLE IF NOT EXISTS victim.t (id INT);")
-    dump = f"{BY_HAND.format(options='--single-transaction', schema='app')} | sed '/^LOCK TABLES `traffic_entry` /i DROP TABLE victim.t;'"
-    machine.run(f"{dump} > /root/evil.sql")
+    dump = BY_HAND.format(options="--single-transaction", schema="app")
+    # No reading sees that one: the account that loads is what keeps it from the other schema.
+    statement = "DROP TABLE IF EXISTS \\`traffic_entry\\`, victim.t;"
+    machine.run(f'{dump} | sed "/^LOCK TABLES .traffic_entry. /i {statement}" > /root/evil.sql')
+    line = machine.run("grep -nF ', victim.t;' /root/evil.sql").partition(":")[0]
     before = state(machine)
     run = restore(runner, "/root/evil.sql", restore_confirm="app")
     assert run.code != 0
     assert "command denied" in run.message
+    assert f"(line {line} of evil.sql)" in run.message
     assert state(machine) == before
     assert sql(machine, "SELECT COUNT(*) FROM victim.t;") == "0"
     assert litter(machine) == []

@@ -116,6 +116,76 @@ def test_a_view_that_cannot_be_made_is_found_out_in_time() -> None:
         proven({"t": 2, "u": 0}, broken)
 
 
+def test_what_cannot_be_made_is_named_with_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    items = [
+        Item("set", "/*!50003 SET sql_mode = '' */"),
+        Item("procedure", "CREATE DEFINER=`app`@`%` PROCEDURE `p`()\nSELECT 1", "p", line=8),
+        Item("placeholder", "/*!50001 CREATE VIEW `v` AS SELECT \n 1 AS `a` */", "v", line=3),
+        Item("view", "/*!50001 CREATE ALGORITHM=UNDEFINED */ /*!50013 DEFINER=`app`@`%` */ /*!50001 VIEW `v` AS x */", "v", line=12),
+        Item("trigger", "/*!50003 CREATE*/ /*!50017 DEFINER=`app`@`%`*/ /*!50003 TRIGGER `r` BEFORE INSERT */", "r", line=20),
+    ]  # fmt: skip
+    sql = _restore_sql.prove_objects(items)
+    for number, text in enumerate(sql.splitlines(), 1):
+        expected = next(
+            (
+                f"the {item.kind} {item.name} in line {item.line}"
+                for item in items
+                if f"{item.kind.upper()} `{item.name}`" in text
+            ),
+            "a view, trigger or routine",
+        )
+
+        def fail(_server: Any, _sql: str, *_more: Any, line: int = number) -> str:
+            raise _restore_mysql.MysqlError("MySQL said 1064: no", 1064, line)
+
+        monkeypatch.setattr(FakeServer, "run", fail)
+        with pytest.raises(
+            _restore.RestoreError, match=f"{expected} of the dump cannot be made: MySQL said 1064: no; the data"
+        ):
+            proven({"t": 2, "u": 0}, *items)
+
+
+def test_what_cannot_be_loaded_is_told_with_the_line_of_the_dump(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "x.sql"
+    path.write_text(
+        "-- MySQL dump 10.13\n\n\nSET @a = 1;\n\nCREATE TABLE `t` (\n`id` nonsense\n);\n-- Dump completed\n"
+    )
+    source = _restore_source.Source(path, path)
+
+    class Refused:
+        """Takes it all, and then says what MySQL says."""
+
+        def __init__(self, *_given: Any) -> None:
+            """Count what was sent."""
+            self.sent = b""
+
+        def write(self, piece: bytes) -> None:
+            """Take it."""
+            self.sent += piece
+
+        def finish(self) -> None:
+            """Fail at what is followed by another statement."""
+            line = self.sent[: self.sent.index(b"SET @a")].count(b"\n") + 1
+            raise _restore_mysql.MysqlError("MySQL said 1064: nonsense", 1064, line)
+
+        def close(self) -> None:
+            """Let go."""
+
+    monkeypatch.setattr(_restore_mysql, "Load", Refused)
+    monkeypatch.setattr(FakeServer, "pid", lambda _self: 0, raising=False)
+    runner = _restore_run.Runner(_restore.Job(tmp_path, "shop", "shop", "latest"), FakeServer({}))  # type: ignore[arg-type]
+    facts = {"packet": 1 << 26, "charset": "utf8mb4", "collation": "utf8mb4_bin"}
+    plan = _restore.Plan(
+        source, _restore_source.Verified(Found(), {}), facts, _restore_sql.Contents(), {}, "", ("/", "/")
+    )
+    with pytest.raises(
+        _restore.RestoreError, match=r"MySQL said 1064: nonsense \(line 4 of x.sql\); the data is as it was"
+    ):
+        runner._load(plan, _restore_journal.Journal("20261126T030000Z", "shop"))
+
+
 def test_loading_stops_before_the_disk_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
     job = _restore.Job(Path("/opt/shop"), "shop", "shop", "latest", reserve=100)
     runner = _restore_run.Runner(job, FakeServer({}))  # type: ignore[arg-type]

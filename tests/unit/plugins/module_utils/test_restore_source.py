@@ -176,3 +176,35 @@ def test_a_program_that_is_missing_is_named(root: Path, monkeypatch: pytest.Monk
     monkeypatch.setitem(_restore_source.PLAIN, ".zst", "no-such-zstd")
     with pytest.raises(_restore_source.SourceError, match="no-such-zstd is not installed"):
         _restore_source.verify(_restore_source.find(root, "latest", BOTH))
+
+
+TOP = b"-- MySQL dump 10.13\n-- Host: localhost    Database: shop\n\n"
+# Something that is left out, two statements in one line, one of three lines, and rows as MariaDB's client writes them, sent as one line.
+LINES = b"""/*!50717 EXECUTE s */;
+SET @a = 1; SET @b = 2;
+
+-- a comment
+CREATE TABLE `t` (
+  `id` int
+);
+INSERT INTO `t` VALUES
+(1),
+(2);
+DROP TABLE IF EXISTS `u`;
+"""
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+def test_a_line_that_was_sent_is_found_in_the_dump(tmp_path: Path, end: bytes) -> None:
+    text = TOP + LINES + b"-- Dump completed\n"
+    path = tmp_path / "x.sql"
+    path.write_bytes(text.replace(b"\n", end))
+    source = _restore_source.Source(path, path)
+    sent: list[bytes] = []
+    _restore_source.read_dump(source, sent.append, lambda _size: None)
+    lines = b"".join(sent).splitlines()
+    assert len(lines) == 7
+    first = TOP.count(b"\n") + 1
+    begins = [first + 1, first + 1, *[first + 4] * 3, first + 7, first + 10]
+    assert [_restore_source.line_of(source, number) for number in range(1, 8)] == begins
+    assert (_restore_source.line_of(source, 8), _restore_source.line_of(source, 0)) == (0, 0)

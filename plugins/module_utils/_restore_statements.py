@@ -34,7 +34,7 @@ DELIMITER = re.compile(rb"\bdelimiter\s", re.IGNORECASE)
 ROWS = re.compile(rb"INSERT INTO `(?:[^`]|``)+` (?:VALUES\b|\()")
 LONGEST_HEAD = 320
 
-ELSEWHERE = "it is for a table of another schema"
+ELSEWHERE = "it is for a table of another schema, or names that of its own"
 CLIENTS = "it is a command of a client and no SQL"
 UNCOUNTED = (
     "rows that are written like this are not counted: make the dump without --replace, --insert-ignore and the like"
@@ -87,6 +87,11 @@ def beginning(statement: bytes) -> int:
     """Return where the first word of a statement is."""
     match = BEFORE.match(statement)
     return match.end() if match else 0
+
+
+def advice(reason: str) -> str:
+    """Say what to do about a statement that was refused: rows are not to be taken out."""
+    return "" if reason == UNCOUNTED else "; take it out, then run the same again"
 
 
 def named(statement: bytes) -> str:

@@ -289,10 +289,8 @@ class Reader:
             )
 
     def _refused(self, statement: bytes, reason: str) -> TextError:
-        said = _restore_statements.named(statement)
-        return TextError(
-            f"the statement {said} in line {self.place} is not run: {reason}; take it out, then run the same again"
-        )
+        said, advice = _restore_statements.named(statement), _restore_statements.advice(reason)
+        return TextError(f"the statement {said} in line {self.place} is not run: {reason}{advice}")
 
     def _keep(self, item: Item) -> None:
         problem = flaw(item)

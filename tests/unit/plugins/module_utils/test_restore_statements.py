@@ -144,6 +144,7 @@ def test_what_would_fail_or_reach_further_is_refused_with_its_line(
     assert f"the statement {named!r}"[:-1] in said.replace("\\\\!", "")
     assert f"in line {line} is not run" in said
     assert reason in said
+    assert ("take it out" in said) == ("not counted" not in said)
     # What is in quotes may be a password, or a row.
     assert "hush" not in said
 

@@ -120,10 +120,13 @@ class FileWriter:
     def write(self, piece: bytes) -> int:
         """Take the next piece."""
         try:
-            return self._input.write(piece)
+            if not self._input.closed:
+                return self._input.write(piece)
         except BrokenPipeError:
-            self.finish()
-            raise PipeError("the pipe broke, and no program in it says why") from None
+            pass
+        # Once it has failed it fails like that again: an archive writes its end even then, and that must not hide the reason.
+        self.finish()
+        raise PipeError("the pipe broke, and no program in it says why")
 
     def finish(self) -> Written:
         """Wait for the end, and put the file on the disk; raise PipeError where one of the programs did not end well."""

@@ -5,7 +5,9 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import signal
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -65,6 +67,24 @@ def test_a_link_is_never_followed(tmp_path: Path) -> None:
 def test_a_full_disk_is_the_error(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No space left"):
         write(tmp_path / "file", [["cat"]], full="/dev/full")
+
+
+def pack(path: Path, full: str) -> None:
+    """Write an archive into a file that has no room for it."""
+    with _pipes.writing(path, [["cat"]]) as writer:
+        writer._file.close()
+        writer._file = Path(full).open("wb", buffering=0)  # noqa: SIM115 - the writer closes it
+        with tarfile.open(mode="w|", fileobj=writer, bufsize=1 << 16) as archive:  # type: ignore[call-overload]
+            for number in range(50):
+                member = tarfile.TarInfo(str(number))
+                member.size = len(TEXT)
+                archive.addfile(member, io.BytesIO(TEXT))
+
+
+def test_an_archive_that_ends_after_an_error_does_not_hide_it(tmp_path: Path) -> None:
+    # Leaving the archive writes what it still holds, into a pipe that is closed by then.
+    with pytest.raises(OSError, match="No space left"):
+        pack(tmp_path / "file", "/dev/full")
 
 
 def test_what_a_program_prints_and_how_it_ends() -> None:

@@ -45,8 +45,9 @@ HARMLESS = re.compile(
     r"\s*(?:@@?\w+|\w+|'[\w,/+: -]*')\s*\*/",
     re.IGNORECASE,
 )
+# The name of a trigger stands there without its quotes (--add-drop-trigger).
 REMOVAL = re.compile(
-    r"/\*!50\d{3}\s+DROP\s+(?:VIEW|TABLE|TRIGGER|PROCEDURE|FUNCTION|EVENT)\s+IF\s+EXISTS\s+`(?:[^`]|``)+`\s*\*/",
+    r"/\*!50\d{3}\s+DROP\s+(?:VIEW|TABLE|TRIGGER|PROCEDURE|FUNCTION|EVENT)\s+IF\s+EXISTS\s+(?:`(?:[^`]|``)+`|[^`*;]+?)\s*\*/",
     re.IGNORECASE,
 )
 # The client would end the statement there, and run what follows as whoever makes the objects.

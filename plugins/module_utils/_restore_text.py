@@ -37,6 +37,8 @@ LONGEST_MIGRATIONS = 4 << 20
 DROPPED = re.compile(
     rb"(?:/\*!\d{5,6}\s*)?(?:SET\s+@@GLOBAL\.GTID_PURGED|SET\s+@@SESSION\.SQL_LOG_BIN|SET\s+@MYSQLDUMP_TEMP_LOG_BIN"
     rb"|CHANGE MASTER|CHANGE REPLICATION)\b|/\*M!"
+    # Of --all-databases: that it holds several is said of the second one.
+    rb"|/\*!50606\s+SET\s+(?:GLOBAL\s+|@OLD_)INNODB_STATS_AUTO_RECALC\s*="
     # How Percona's mysqldump loads faster, where the server has RocksDB.
     rb"|/\*!(?:50717|50112)\s+(?:SELECT|SET|PREPARE|EXECUTE|DEALLOCATE)\s",
     re.IGNORECASE,

@@ -80,7 +80,7 @@ REFUSED = [
     (b"FLUSH PRIVILEGES;", "FLUSH PRIVILEGES", "for the whole server"),
     (b"SET GLOBAL max_connections = 1;", "SET GLOBAL", "for the whole server"),
     (b"SET @a = 1, @@GLOBAL.max_connections = 1;", "SET @a", "for the whole server"),
-    (b"/*!50606 SET GLOBAL INNODB_STATS_AUTO_RECALC=OFF */;", "SET GLOBAL", "for the whole server"),
+    (b"/*!50606 SET GLOBAL max_connections=1 */;", "SET GLOBAL", "for the whole server"),
     (b"SET PERSIST max_connections = 1;", "SET PERSIST", "for the whole server"),
     (b"STOP REPLICA;", "STOP REPLICA", "for the whole server"),
     (b"LOAD DATA INFILE '/etc/passwd' INTO TABLE t;", "LOAD DATA INFILE", "files of the server"),
@@ -124,6 +124,19 @@ def test_what_the_clients_write_goes_on(text: bytes) -> None:
 def test_what_perconas_client_does_for_its_own_servers_is_left_out() -> None:
     found, out = read(HEAD + PERCONA + END)
     assert (out, found.dropped) == (b"", 7)
+
+
+def test_a_dump_of_all_databases_is_called_one() -> None:
+    text = b"/*!50606 SET @OLD_INNODB_STATS_AUTO_RECALC=@@INNODB_STATS_AUTO_RECALC */;\n/*!50606 SET GLOBAL INNODB_STATS_AUTO_RECALC=OFF */;\n"
+    with pytest.raises(_restore_text.TextError, match=r"the schemas shop, sys \(line 9\).*without --all-databases"):
+        read(HEAD.replace(b"shop", b"    ") + text + b"USE `shop`;\nUSE `sys`;\n" + END)
+
+
+@pytest.mark.parametrize("name", [b"zoo_trigger", b"a b", b"`a``b`"])
+def test_what_goes_first_is_left_out(name: bytes) -> None:
+    # What --add-drop-trigger writes has no quotes.
+    found, out = read(HEAD + b"/*!50032 DROP TRIGGER IF EXISTS " + name + b" */;\n" + END)
+    assert (out, found.items, found.dropped) == (b"", [], 1)
 
 
 def test_the_one_schema_of_a_dump_may_be_named() -> None:

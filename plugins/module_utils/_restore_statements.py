@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import re
 
+# Texts, names, comments and semicolons. What is not closed goes on to the end: nothing is looked through twice.
 QUOTED = re.compile(
-    rb"'[^'\\]*(?:(?:\\.|'')[^'\\]*)*'|\"[^\"\\]*(?:(?:\\.|\"\")[^\"\\]*)*\"|`[^`]*(?:``[^`]*)*`"
-    rb"|/\*(?!M?!).*?\*/|--(?=[ \t\n]|\Z)[^\n]*|#[^\n]*|;",
+    rb"'[^'\\]*(?:(?:\\.|'')[^'\\]*)*(?:'|\\?\Z)|\"[^\"\\]*(?:(?:\\.|\"\")[^\"\\]*)*(?:\"|\\?\Z)|`[^`]*(?:``[^`]*)*(?:`|\Z)"
+    rb"|/\*(?!M?!).*?(?:\*/|\Z)|--(?=[ \t\n]|\Z)[^\n]*|#[^\n]*|;",
     re.DOTALL,
 )
 # What may stand before the first word; a comment for servers of some version is none to ours.
-BEFORE = re.compile(rb"(?:\s|--(?=\s)[^\n]*|#[^\n]*|/\*(?!M?!).*?\*/)*(?:/\*!\d*\s*)?", re.DOTALL)
+BEFORE = re.compile(rb"(?:\s|--(?=\s)[^\n]*|#[^\n]*|/\*(?!M?!).*?(?:\*/|\Z))*(?:/\*!\d*\s*)?", re.DOTALL)
 # mysqldump gives these to one table, whose name it quotes and never puts a schema's before.
 NAME = rb"(?:`(?:[^`]|``)+`|[\w$\x80-\xff]+)"
 OF_TABLES = re.compile(

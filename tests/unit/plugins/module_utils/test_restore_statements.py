@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from ansible_collections.barehost.django.plugins.module_utils import _restore_statements, _restore_text
 
@@ -188,3 +190,12 @@ def test_the_client_ends_a_statement_at_each_semicolon_that_is_none_of_a_text() 
     text = b"a ';' \";\" `;` /* ; */ -- ;\n # ;\n ; b '\\';' ;c"
     assert [part.strip()[:1] for part in _restore_statements.parts(text)] == [b"a", b"b", b"c"]
     assert _restore_statements.parts(b"x") == [b"x"]
+
+
+@pytest.mark.parametrize("text", [b"/* ", b"'\\", b"''", b'"', b"`", b"# ", b"-- ", b";"])
+def test_a_long_statement_takes_no_longer_than_its_length(text: bytes) -> None:
+    begin = time.process_time()
+    _restore_statements.parts(text * 200_000)
+    _restore_statements.refusal(text * 200_000)
+    # It would be minutes.
+    assert time.process_time() - begin < 5

@@ -293,7 +293,7 @@ def test_a_dump_that_was_made_by_hand_and_is_none_is_refused(machine: Host, runn
 FOREIGN_STATEMENTS = {
     "an account": ("CREATE USER 'evil' IDENTIFIED BY 'hush';", "the accounts of a server, and what they may do, are no part"),
     "a file": ("LOAD DATA INFILE '/etc/hush' INTO TABLE zoo;", "it reads or writes files of the server"),
-    "a command": ("SYSTEM touch /tmp/hush;", "it is a command of a client and no SQL"),
+    "a command": ("SYSTEM touch '/tmp/hush';", "it is a command of a client and no SQL"),
     "a setting": ("SET GLOBAL max_connections = 1;", "it is for the whole server"),
     "another schema": ("USE mysql;", "the schemas app, mysql"),
 }  # fmt: skip

@@ -55,7 +55,7 @@ def refusal(folder: Path, name: str, why: str, whole: Mapping[str, _manifest.Man
     """Say which one is damaged, and what to do."""
     return (
         f"{folder / name} is damaged and may be the newest backup, so no older one is taken in its place: {why}. {advice}, of which "
-        f"there are {named(whole) or 'none'}; to be rid of it: rm -r {folder / name}"
+        f"there are {named(whole) or 'none'}; to set it aside: mv {folder / name} {folder / name}.damaged"
     )
 
 

@@ -94,7 +94,8 @@ def test_one_that_was_fetched_for_a_restore_is_not_the_newest_of_this_stack(
 def test_a_damaged_one_is_not_passed_over_and_is_named_with_what_to_do(settings: _backup_settings.Settings) -> None:
     folder = settings.backups / NAMES[1]
     (folder / _manifest.FILE).write_text("")
-    said = rf"^{folder} is damaged .* is no JSON\. Make a new backup .*, of which there are {NAMES[0]}; to be rid of it: rm -r {folder}$"
+    first = rf"^{folder} is damaged .* is no JSON\. Make a new backup .*, of which there are {NAMES[0]}; "
+    said = rf"{first}to set it aside: mv {folder} {folder}\.damaged$"
     with pytest.raises(_manifest.ManifestError, match=said):
         chosen(settings)
 

@@ -41,6 +41,7 @@ def backup(settings: Settings, args: argparse.Namespace) -> int:
     """Make a backup, and bring it off-site where that is wanted."""
     if args.wait is not None:
         settings = replace(settings, wait_seconds=args.wait)
+    settings = replace(settings, rest_percent=args.rest)
     report = _backup.run(settings, args.who)
     warn(report.warnings)
     print(
@@ -105,6 +106,13 @@ def listing(settings: Settings, args: argparse.Namespace) -> int:
     return 0
 
 
+def percent(text: str) -> int:
+    """Take a whole number that is not negative."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 on")
+    return int(text)
+
+
 def wanted(text: str) -> str:
     """Take what looks like an id."""
     flaw = _restic.id_flaw(text)
@@ -126,6 +134,9 @@ def parser() -> argparse.ArgumentParser:
     made = verb("backup", backup, "make a backup")
     made.set_defaults(init=False)
     made.add_argument("--wait", type=int, help="seconds to wait for what else is at work on the data")
+    made.add_argument(
+        "--rest", type=percent, default=0, help="percent of the time it reads the dump for which it rests"
+    )
     sent = verb("offsite", offsite, "bring off-site what is not there")
     sent.add_argument("--init", action="store_true", help="make the repository where there is none")
     verb("snapshots", snapshots, "list what lies off-site").add_argument("--json", action="store_true")

@@ -16,6 +16,7 @@ from ansible_collections.barehost.django.plugins.module_utils import (
     _dump_rows,
     _fifo,
     _files,
+    _gentle,
     _manifest,
     _pipes,
     _restore_media,
@@ -130,7 +131,10 @@ def dump(settings: Settings, container: str, folder: Path) -> tuple[dict[str, An
     with _pipes.writing(folder / _manifest.DATABASE, [_pipes.zstd_cmd(settings.zstd_level)]) as writer:
         target = Watched(writer, folder)
         with dumping(settings, container) as (stream, ended):
-            _pipes.widen(stream)
+            rest = _gentle.Rest(settings.rest_percent)
+            if not settings.rest_percent:
+                # A wide pipe would be filled in one go after each rest.
+                _pipes.widen(stream)
             while True:
                 piece = stream.read1(_pipes.CHUNK)  # type: ignore[attr-defined]
                 if not piece:
@@ -139,6 +143,7 @@ def dump(settings: Settings, container: str, folder: Path) -> tuple[dict[str, An
                 counter.feed(piece)
                 plain += len(piece)
                 tail = (tail + piece[-_dump.TAIL :])[-_dump.TAIL :]
+                rest.take()
         problem = _dump.why_bad(ended.code, tail, ended.err, seconds)
         if problem:
             raise BackupError(f"the dump is no good and was removed: {problem}")

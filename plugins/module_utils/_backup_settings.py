@@ -53,6 +53,7 @@ class Settings:
     timeout_seconds: int = 21600
     wait_seconds: int = 900
     zstd_level: int = 1
+    rest_percent: int = 0  # of the time for which the dump is read; said by whoever starts the program
     age_recipients: list[str] = field(default_factory=list)
     hook: list[str] = field(default_factory=list)
     audit_log: str = ""

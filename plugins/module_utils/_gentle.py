@@ -22,7 +22,28 @@ GROUPS = Path("/proc/self/cgroup")
 SECONDS = 10
 # What it starts before it is moved stays where it is.
 MOVED_SECONDS = 1.0
+# However long something was waited for, that is no work to rest from.
+LONGEST_REST_SECONDS = 0.5
 MANAGER = ("org.freedesktop.systemd1", "/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager")
+
+
+class Rest:
+    """Rests after each piece of work for a share of the time that it took.
+
+    Whatever fills the pipe that the work reads from rests as well, since the pipe is soon full: the server of a database too,
+    whose threads no weight of ours reaches.
+    """
+
+    def __init__(self, percent: int) -> None:
+        """Take how many percent of the time of the work it is; 0 never rests."""
+        self._share = percent / 100
+        self._since = time.monotonic()
+
+    def take(self) -> None:
+        """Rest, where something was done since the last time."""
+        if self._share:
+            time.sleep(min((time.monotonic() - self._since) * self._share, LONGEST_REST_SECONDS))
+            self._since = time.monotonic()
 
 
 def scope_cmd(name: str, pid: int) -> list[str]:

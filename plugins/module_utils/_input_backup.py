@@ -35,6 +35,7 @@ LEAST: Mapping[str, float] = {
     **{f"backup_offsite_{name}": least for name, least in _restic.LEAST.items()},
     **{f"backup_drill_{name}": least for name, least in _drill.LEAST.items()},
     "backup_drill_cpus": _drill.LEAST_CPUS,
+    "backup_timer_rest_percent": 0,
 }
 MOST: Mapping[str, float] = {"backup_zstd_level": _backup_settings.LEVELS[1], "backup_offsite_check_percent": 100}
 PARTS = ("database", "media")

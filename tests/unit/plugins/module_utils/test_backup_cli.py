@@ -8,7 +8,7 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from ansible_collections.barehost.django.plugins.module_utils import _backup_cli, _backup_settings, _manifest
+from ansible_collections.barehost.django.plugins.module_utils import _backup, _backup_cli, _backup_settings, _manifest
 from test_offsite import add
 
 if TYPE_CHECKING:
@@ -56,3 +56,22 @@ def test_off_site_verbs_say_what_to_set(root: Path, capsys: pytest.CaptureFixtur
     for words in (["offsite"], ["snapshots"], ["fetch", WHOLE]):
         assert _backup_cli.main(root, words) == 1
         assert "set backup_offsite_repository" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("words", "rest"), [([], 0), (["--rest", "100"], 100)])
+def test_only_who_asks_for_it_rests(words: list[str], rest: int, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+
+    def run(settings: _backup_settings.Settings, _who: str) -> _backup.Report:
+        seen.append(settings.rest_percent)
+        return _backup.Report(WHOLE, f"{root}/backups/{WHOLE}", 1.0, 1, 1, 1, "")
+
+    monkeypatch.setattr(_backup, "run", run)
+    assert _backup_cli.main(root, ["backup", *words]) == 0
+    assert seen == [rest]
+
+
+@pytest.mark.parametrize("word", ["-1", "1.5", "much"])
+def test_a_rest_that_is_none_is_refused(word: str, root: Path) -> None:
+    with pytest.raises(SystemExit):
+        _backup_cli.main(root, ["backup", "--rest", word])

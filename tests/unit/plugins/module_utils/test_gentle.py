@@ -56,3 +56,26 @@ def test_a_host_that_does_not_let_it_is_no_error(
 def test_what_is_not_known_of_a_process_is_no_error(asked: list[list[str]]) -> None:
     _gentle.step_aside("barehost-shop-backup")
     assert asked == []
+
+
+@pytest.mark.parametrize(
+    ("percent", "worked", "rested"), [(0, 0.2, []), (100, 0.2, [0.2]), (50, 0.2, [0.1]), (100, 60, [0.5])]
+)
+def test_rests_for_a_share_of_the_work_and_never_long(
+    percent: int, worked: float, rested: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, slept = [10.0], []
+
+    def sleep(seconds: float) -> None:
+        slept.append(round(seconds, 3))
+        now[0] += seconds
+
+    monkeypatch.setattr(_gentle.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(_gentle.time, "sleep", sleep)
+    rest = _gentle.Rest(percent)
+    now[0] += worked
+    rest.take()
+    assert slept == rested
+    # The rest itself is no work.
+    rest.take()
+    assert [seconds for seconds in slept if seconds] == rested

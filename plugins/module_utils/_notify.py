@@ -5,7 +5,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,13 +22,20 @@ def tell(hook: Sequence[str], event: Mapping[str, object]) -> str:
     if not hook:
         return ""
     text = json.dumps(event, sort_keys=True) + "\n"
+    pipe = subprocess.PIPE
     try:
-        done = subprocess.run(list(hook), input=text.encode(), capture_output=True, timeout=SECONDS, check=False)
-    except subprocess.TimeoutExpired:
-        return f"the hook {hook[0]} took longer than {SECONDS} seconds and was stopped"
+        process = subprocess.Popen(list(hook), stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True)
     except OSError as error:
         return f"the hook {hook[0]} cannot be run: {error.strerror}"
-    if done.returncode == 0:
+    with process:
+        try:
+            out, err = process.communicate(text.encode(), SECONDS)
+        except subprocess.TimeoutExpired:
+            # What a shell has started would live on without it, and hold the pipes.
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            return f"the hook {hook[0]} took longer than {SECONDS} seconds and was stopped"
+    if process.returncode == 0:
         return ""
-    lines = (done.stderr or done.stdout).decode("utf-8", "replace").strip().splitlines() or ["it said nothing"]
-    return f"the hook {hook[0]} ended with {done.returncode}: {lines[-1][:300]}"
+    lines = (err or out).decode("utf-8", "replace").strip().splitlines() or ["it said nothing"]
+    return f"the hook {hook[0]} ended with {process.returncode}: {lines[-1][:300]}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import signal
 import socket
+import sys
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -72,7 +73,14 @@ class Work:
         with suppress(OSError):
             _backup_state.note_failure(self.settings.backups, self.kind, self.begun, message)
         self._audit({"result": "failed", "message": message})
-        self._tell(f"{self.kind}_failed", message)
+        untold = self._tell(f"{self.kind}_failed", message)
+        if untold:
+            # Whoever counts on the hook has to find in the other places that it told nobody.
+            sys.stderr.write(f"warning: {untold[0]}\n")
+            with suppress(OSError):
+                _backup_state.note_failure(
+                    self.settings.backups, self.kind, self.begun, f"{message}; and nobody was told: {untold[0]}"
+                )
         return message
 
     def _audit(self, outcome: dict[str, Any]) -> list[str]:

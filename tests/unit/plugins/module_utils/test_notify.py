@@ -5,13 +5,10 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from ansible_collections.barehost.django.plugins.module_utils import _notify
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def test_the_command_gets_the_event(tmp_path: Path) -> None:
@@ -38,3 +35,12 @@ def test_what_goes_wrong_is_one_line(hook: list[str], problem: str) -> None:
 def test_one_that_hangs_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_notify, "SECONDS", 0.2)
     assert _notify.tell(["sleep", "60"], {}) == "the hook sleep took longer than 0.2 seconds and was stopped"
+
+
+def test_what_a_hook_has_started_ends_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_notify, "SECONDS", 1)
+    pid = tmp_path / "pid"
+    assert "was stopped" in _notify.tell(["sh", "-c", f"sleep 60 & echo $! > {pid}; wait"], {})
+    stat = Path(f"/proc/{pid.read_text().strip()}/stat")
+    # Who has taken it over may not have asked for it yet.
+    assert not stat.exists() or stat.read_text().split()[2] == "Z"

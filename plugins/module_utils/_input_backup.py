@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.barehost.django.plugins.module_utils import (
@@ -39,6 +40,24 @@ LEAST: Mapping[str, float] = {
 }
 MOST: Mapping[str, float] = {"backup_zstd_level": _backup_settings.LEVELS[1], "backup_offsite_check_percent": 100}
 PARTS = ("database", "media")
+CALENDARS = ("backup_on_calendar", "backup_drill_on_calendar")
+# See systemd.time(7), CALENDAR EVENTS: words that stand for a time, or days of the week, a date, a time of the day and a time zone,
+# of which all but one may be missing. What these let through and systemd does not take fails when the timer is put in place.
+CALENDAR_WORDS = frozenset(
+    {
+        *("minutely", "hourly", "daily", "weekly", "monthly", "yearly", "annually"),
+        *("quarterly", "semiannually", "semi-annually"),
+    }
+)
+DAY = r"(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*"
+NUMBERS = r"(?:[0-9*]|\.\.|[,/])+"
+ZONE = r"(?: (?:UTC|[A-Z][A-Za-z_]+(?:/[A-Za-z_+-]+[0-9]*)+))?"
+CALENDAR = re.compile(
+    rf"(?:{DAY}(?:(?:,|\.\.){DAY})*,?(?: |(?={ZONE}$)))?"
+    rf"(?:(?:{NUMBERS}-)?{NUMBERS}[-~]{NUMBERS}(?:[ T]|(?={ZONE}$)))?"
+    rf"(?:{NUMBERS}:{NUMBERS}(?::{NUMBERS}(?:\.{NUMBERS})?)?)?{ZONE}",
+    re.IGNORECASE,
+)
 
 
 def problems(values: Mapping[str, Any]) -> list[str]:
@@ -61,6 +80,15 @@ def _numbers(values: Mapping[str, Any]) -> list[str]:
     return found
 
 
+def is_calendar(text: str) -> bool:
+    """Whether a text has the form of what OnCalendar takes."""
+    words = " ".join(text.split())
+    first, _, zone = words.partition(" ")
+    if first.lower() in CALENDAR_WORDS:
+        return not zone or CALENDAR.fullmatch(f"00:00 {zone}") is not None
+    return bool(words) and CALENDAR.fullmatch(words) is not None
+
+
 def _words(values: Mapping[str, Any]) -> list[str]:
     found = []
     wanted = str(values.get("backup_drill_id") or "")
@@ -69,6 +97,13 @@ def _words(values: Mapping[str, Any]) -> list[str]:
             f"backup_drill_id is {_input.shown(wanted)}, and no id of a backup, such as 20261126T030000Z: `barehost-backup list` on "
             "the host has them"
         )
+    for name in CALENDARS:
+        given = values.get(name)
+        if isinstance(given, str) and not is_calendar(given):
+            found.append(
+                f"{name} is {_input.shown(given)}, and no time as systemd reads it, such as '*-*-* 03:00:00' or 'daily': "
+                "`systemd-analyze calendar` tries one"
+            )
     keys = values.get("backup_age_recipients")
     for number, key in enumerate(keys if isinstance(keys, (list, tuple)) else []):
         if not _backup_settings.RECIPIENT.fullmatch(str(key)):

@@ -68,3 +68,42 @@ def test_what_some_roles_know_is_their_own_and_what_their_defaults_refer_to() ->
         "backup_keep_lest is unknown: did you mean backup_keep_least? (if it is yours, name it in preflight_allowed_variables)",
         "stack_nmae is not read by any role: did you mean stack_name? (if it is yours, name it in preflight_allowed_variables)",
     ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "*-*-* 03:00:00",
+            "daily",
+            "Weekly",
+            "Mon..Fri 02:30",
+            "Sat,Sun *-*-* 03:00",
+            "Mon *-*-1..7 04:00",
+            "*:0/15",
+            "2026-11-27",
+        ),
+        *(
+            "Mon,Thu *-*-* 03:00:00 Europe/Madrid",
+            "*-*-* 02:00 UTC",
+            "daily UTC",
+            "*-*~01 03:00",
+            "00/6:00",
+            "Mon..Wed,Fri",
+            "Sun",
+        ),
+    ],
+)
+@pytest.mark.parametrize("name", _input_backup.CALENDARS)
+def test_a_time_of_systemd_is_taken(name: str, text: str) -> None:
+    assert _input_backup.problems({name: text}) == []
+
+
+@pytest.mark.parametrize(
+    "text", ["nonsense", "", "every day", "25", "3am", "0 3 * * *", "*-*-* 03:00:00; rm", "daily at 3"]
+)
+@pytest.mark.parametrize("name", _input_backup.CALENDARS)
+def test_what_is_no_time_of_systemd_is_refused(name: str, text: str) -> None:
+    found = _input_backup.problems({name: text})
+    assert len(found) == 1
+    assert found[0].startswith(f"{name} is '{text}', and no time as systemd reads it")

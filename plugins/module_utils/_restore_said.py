@@ -104,7 +104,7 @@ def next_steps(plan: Plan, done: Done, media: Path) -> list[str]:
             f"the tables of the newest {_restore_kept.SCHEMAS} restores stay, and the dumps of {_restore_kept.DUMPS}"
         )
     if done.safety_dump:
-        steps.append(f"to go back: restore_from={done.safety_dump}")
+        steps.append(f"to go back: the same playbook with -e restore_from={done.safety_dump}")
     if done.old_media:
         files = _restore_kept.way_back(done.old_media, media)
         steps.append(

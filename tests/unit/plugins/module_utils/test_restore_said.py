@@ -76,7 +76,7 @@ def test_a_result_says_where_the_data_of_before_is_and_what_to_do() -> None:
         "their dump is /b/s.sql.zst; the files of before are in /b/m"
     )
     assert said["next"][0] == "run barehost.django.deploy now"
-    assert "to go back: restore_from=/b/s.sql.zst" in said["next"]
+    assert "to go back: the same playbook with -e restore_from=/b/s.sql.zst" in said["next"]
     files = "find /b/m -mindepth 1 -maxdepth 1 -exec cp -a --remove-destination -t /opt/shop/media {} +"
     assert [step for step in said["next"] if step.endswith(f"to go back, on the host: {files}")]
     assert said["recovered"] == ["that was killed"]

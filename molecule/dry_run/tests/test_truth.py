@@ -179,4 +179,7 @@ def test_row(row: Row, machine: Host, inventory: Inventory) -> None:
 
 def test_every_mutation_was_tried() -> None:
     assert {result.name for result in RESULTS} == {BARE, SAME_AGAIN, *(row.name for row in ROWS)}
-    assert not [name for name in LOOKS_ONLY if any(name in result.covered for result in RESULTS)]
+    # A run that is refused may put back what it has replaced.
+    refused = {row.name for row in ROWS if row.refused}
+    done = frozenset().union(*(result.covered for result in RESULTS if result.name not in refused))
+    assert sorted(LOOKS_ONLY.keys() & done) == []

@@ -84,6 +84,15 @@ def test_what_some_roles_know_is_their_own_and_what_their_defaults_refer_to() ->
             "2026-11-27",
         ),
         *(
+            "daily CET",
+            "*-*-* 03:00 Japan",
+            "Mon-Fri 02:00",
+            "05:40:23.42/3.17",
+            "@1395716396",
+            "*-*-* 4:00 EST5EDT",
+            "Fri-Sun 12:00:10/20",
+        ),
+        *(
             "Mon,Thu *-*-* 03:00:00 Europe/Madrid",
             "*-*-* 02:00 UTC",
             "daily UTC",

@@ -39,7 +39,9 @@ def report(stack: Mapping[str, Any], *, delete_data: bool, dry_run: bool) -> lis
 
 def _left_alone(directory: str, containers: Sequence[str], volumes: Sequence[str]) -> list[str]:
     """Say what Compose could not take down, for lack of the file that describes it."""
-    lines = [f"Left alone, since {directory}/compose.yaml is missing; on the host they are removed, data included, by"]
+    lines = [
+        f"Left alone with all data, since {directory}/compose.yaml is missing: put it back, or remove them for good on the host and run this again:"
+    ]
     lines += [f"docker rm --force {' '.join(containers)}"] if containers else []
     return lines + ([f"docker volume rm {' '.join(volumes)}"] if volumes else [])
 

@@ -46,6 +46,14 @@ def test_the_data_stays_and_comes_back(root: Any, playbook: Callable[..., Any]) 
     assert root.file(f"{STACK_DIR}/secrets/django_secret_key").exists
     again = playbook("uninstall")
     assert again.changed == []
+    # Without its description Compose takes nothing down; and without the secrets nobody could read what it leaves.
+    root.check_output(f"mv {STACK_DIR}/compose.yaml /root/compose.yaml")
+    refused = playbook("uninstall", "-e", "uninstall_delete_data=app")
+    assert refused.code != 0
+    assert "docker volume rm app_mysql app_redis" in refused.output
+    assert sorted(root.check_output(VOLUMES).split()) == ["app_mysql", "app_redis"]
+    assert root.file(f"{STACK_DIR}/secrets/django_secret_key").exists
+    root.check_output(f"mv /root/compose.yaml {STACK_DIR}/compose.yaml")
     assert playbook("deploy").code == 0
     assert table in root.check_output(f"docker exec app-mysql-1 sh -c '{client} \"SHOW TABLES\"'").split()
 

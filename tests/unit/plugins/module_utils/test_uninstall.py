@@ -43,5 +43,5 @@ def test_where_nothing_is_there_nothing_is_claimed() -> None:
 
 def test_what_cannot_be_taken_down_is_not_called_removed() -> None:
     lines = _uninstall.report({**STACK, "present": False}, delete_data=True, dry_run=False)
-    assert lines[0].startswith("Left alone, since /opt/shop/compose.yaml is missing")
+    assert lines[0].startswith("Left alone with all data, since /opt/shop/compose.yaml is missing")
     assert lines[1:] == ["docker rm --force shop-mysql-1 shop-web-1", "docker volume rm shop_mysql shop_redis"]

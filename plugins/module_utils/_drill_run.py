@@ -195,13 +195,13 @@ def choose(settings: Settings, backup: str) -> tuple[Path, Manifest, list[str]]:
     return settings.backups / newest.id, newest, said
 
 
-def demand_known(settings: Settings, backup: str) -> None:
-    """Refuse an id that no backup has, damaged or not."""
+def demand_known(settings: Settings, backup: str) -> tuple[dict[str, Manifest], dict[str, str]]:
+    """Refuse an id that no backup has; return the whole ones, and why others are damaged."""
     whole, damaged = _manifest.survey(settings.backups)
-    if _manifest.ID.fullmatch(backup) and (backup in whole or backup in damaged):
-        return
-    wrong = f"there is no backup {backup}" if _manifest.ID.fullmatch(backup) else f"{backup!r} is no id of a backup"
-    raise _drill.DrillError(f"{wrong}: {known_in(settings, whole)}")
+    if backup not in whole and backup not in damaged:
+        wrong = f"there is no backup {backup}" if _manifest.ID.fullmatch(backup) else f"{backup!r} is no id of a backup"
+        raise _drill.DrillError(f"{wrong}: {known_in(settings, whole)}")
+    return whole, damaged
 
 
 def known_in(settings: Settings, whole: Mapping[str, Manifest]) -> str:
@@ -211,8 +211,7 @@ def known_in(settings: Settings, whole: Mapping[str, Manifest]) -> str:
 
 def named(settings: Settings, backup: str) -> Manifest:
     """Return the backup of that id, or say which ones there are."""
-    demand_known(settings, backup)
-    whole, damaged = _manifest.survey(settings.backups)
+    whole, damaged = demand_known(settings, backup)
     if backup in damaged:
         raise _manifest.ManifestError(f"backup {backup} is damaged: {damaged[backup]}; {known_in(settings, whole)}")
     return whole[backup]

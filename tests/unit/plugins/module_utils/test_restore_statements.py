@@ -8,9 +8,8 @@ import time
 
 import pytest
 from ansible_collections.barehost.django.plugins.module_utils import _restore_statements, _restore_text
+from test_restore_text import END, HEAD, read
 
-HEAD = b"-- MySQL dump 10.13  Distrib 9.7.4, for Linux (x86_64)\n--\n-- Host: localhost    Database: shop\n-- Server version\t9.7.4\n\n"
-END = b"\n-- Dump completed on 2026-11-26 19:52:33\n"
 FIRST = HEAD.count(b"\n") + 1
 
 # As the clients of MySQL 5.7, 8.0 and 8.4 write it around tables and rows, with whatever options.
@@ -106,14 +105,6 @@ REFUSED = [
     (b"CALL p();", "CALL p", "writes nothing like it"),
     (b"CREATE SEQUENCE `s`;", "CREATE SEQUENCE", "writes nothing like it"),
 ]
-
-
-def read(data: bytes, size: int = 1 << 20) -> tuple[_restore_text.Found, bytes]:
-    out: list[bytes] = []
-    reader = _restore_text.Reader(out.append)
-    for at in range(0, len(data), size):
-        reader.feed(data[at : at + size])
-    return reader.end(), b"".join(out)
 
 
 @pytest.mark.parametrize("text", [MYSQL, MARIADB])

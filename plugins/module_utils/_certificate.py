@@ -163,8 +163,8 @@ def covers(certificate: Certificate, name: str) -> bool:
     own = {plain_name(item) for item in certificate.names}
     if name in own:
         return True
-    label, _, rest = name.partition(".")
-    return label != "*" and "." in rest and f"*.{rest}" in own
+    rest = name.partition(".")[2]
+    return "." in rest and f"*.{rest}" in own
 
 
 def _name_problems(certificate: Certificate, names: Sequence[str], where: Where) -> list[str]:

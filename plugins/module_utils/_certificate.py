@@ -8,6 +8,7 @@ anything of a key.
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 import re
 from dataclasses import dataclass
@@ -71,6 +72,11 @@ class Certificate:
     def self_signed(self) -> bool:
         """Whether it is its own issuer."""
         return self.subject == self.issuer
+
+
+def fingerprint(certificate: str) -> str:
+    """Name one content of the file with the certificates, for a comment in a configuration."""
+    return hashlib.sha256(certificate.strip().encode()).hexdigest()[:16] if certificate.strip() else ""
 
 
 def blocks(text: str) -> list[tuple[str, str]]:
@@ -153,6 +159,11 @@ def _address(name: str) -> str | None:
         return str(ipaddress.ip_address(name))
     except ValueError:
         return None
+
+
+def is_address(name: str) -> bool:
+    """Whether a name is an IP address."""
+    return _address(name) is not None
 
 
 def covers(certificate: Certificate, name: str) -> bool:

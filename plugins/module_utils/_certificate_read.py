@@ -9,7 +9,6 @@ without it runs may import this file.
 
 from __future__ import annotations
 
-import hashlib
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
@@ -28,11 +27,6 @@ if TYPE_CHECKING:
 def now() -> datetime:
     """Return the time."""
     return datetime.now(timezone.utc)
-
-
-def fingerprint(certificate: str) -> str:
-    """Name one content of the file with the certificates, for a comment in a configuration."""
-    return hashlib.sha256(certificate.strip().encode()).hexdigest()[:16] if certificate.strip() else ""
 
 
 def _key(public: PublicKeyTypes) -> _certificate.Key:

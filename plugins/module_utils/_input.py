@@ -265,6 +265,9 @@ def shape_problems(name: str, value: object, spec: Mapping[str, Any], *, secret:
             return [f"{name} is empty (null): give {_wanted(spec)}, or leave the variable out{_default(spec)}"]
         return []
     kind = str(spec.get("type", "str"))
+    if isinstance(value, bool) and ("on" if value else "off") in (spec.get("choices") or ()):
+        # Without quotes YAML makes a boolean of these words.
+        return []
     if not TYPE_TESTS.get(kind, lambda _value: True)(value):
         return [f"{name} must be {_wanted(spec)}, not {_kind(value, hidden)}{_default(spec, hidden)}"]
     problems = _choice_problems(name, value, spec, hidden)

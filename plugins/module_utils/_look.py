@@ -22,6 +22,7 @@ from ansible_collections.barehost.django.plugins.module_utils import (
     _manifest,
     _release,
     _rollover,
+    _tls,
     _units,
     _upgrade_state,
 )
@@ -257,6 +258,7 @@ def look(module: AnsibleModule, project_dir: str, wish: Mapping[str, Any]) -> di
             "releases": image_tags(module, f"{project}/app") if engine["present"] else [],
             "services": services,
             "containers": sorted(own_names),
+            "tls": _tls.look(Path(project_dir)),
             **({"backups": backups_info(project_dir)} if wish.get("backups") else {}),
             **({"volumes": volume_names(module, project)} if wish["volumes"] and engine["present"] else {}),
             # In between, so that one under way is seen to be at work.

@@ -85,6 +85,7 @@ def assess(info: Mapping[str, Any] | None) -> tuple[str, list[str]]:
     at_work = bool((stack.get("lock") or {}).get("at_work"))
     problems = [*switch_problems(stack), *service_problems(stack.get("services") or {}, at_work=at_work)]
     problems += (stack.get("backups") or {}).get("problems") or []
+    problems += [text for text in [(stack.get("tls") or {}).get("problem")] if text]
     if stack.get("upgrade") and not at_work:
         problems.insert(0, str(stack["upgrade"]))
     if stack.get("obstacle"):

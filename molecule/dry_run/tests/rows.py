@@ -312,6 +312,8 @@ ROWS = (
 )
 # What changes nothing, whatever is wanted of it.
 LOOKS_ONLY = {
+    # Off by default; its unit tests run it dry and for real.
+    "tls": "does nothing until it is turned on",
     "config_restore": "puts back what a real run has replaced",
     "preflight": "refuses, or lets go on",
     "verify": "asks the site",

@@ -191,6 +191,6 @@ def test_a_certificate_for_something_else() -> None:
 
 
 def test_a_content_has_one_name() -> None:
-    assert _certificate_read.fingerprint("") == ""
-    assert _certificate_read.fingerprint(CHAIN) == _certificate_read.fingerprint(f"{CHAIN}\n")
-    assert _certificate_read.fingerprint(CHAIN) != _certificate_read.fingerprint(LEAF.pem)
+    assert _certificate.fingerprint("") == ""
+    assert _certificate.fingerprint(CHAIN) == _certificate.fingerprint(f"{CHAIN}\n")
+    assert _certificate.fingerprint(CHAIN) != _certificate.fingerprint(LEAF.pem)

@@ -1,0 +1,149 @@
+# Copyright: (c) 2026, The barehost authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""When the role `tls` asks the host for something, and what it refuses before."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.barehost.django.plugins.module_utils import _certificate, _certificate_read, _tls
+from support import certificates as made
+
+ROOT = Path(__file__).resolve().parents[3]
+PLAYBOOK = """
+- name: Decide
+  hosts: localhost
+  connection: local
+  gather_facts: false
+  tasks:
+    - name: Have the certificate
+      ansible.builtin.import_role: { name: barehost.django.tls, rolespec_validate: false }
+    - name: Check what is described
+      ansible.builtin.include_role: { name: barehost.django.stack, tasks_from: preflight }
+      vars: { stack_host: { engine: { present: true, installed: true, version: "28.0", compose_version: "2.40" } } }
+"""
+WOULD, CLEAR = "Would make a certificate", "passwords and cookies travel in clear"
+NAMES = ["www.example.com"]
+LIBRARY = {"python3-cryptography": "43.0.0-3"}
+
+
+def run(tmp_path: Path, *options: str, **values: Any) -> tuple[int, str]:
+    """Run the role; dry where nothing else is said, which changes nothing on the machine that the tests run on."""
+    file = tmp_path / "play.yml"
+    file.write_text(PLAYBOOK)
+    variables = {
+        "ansible_python_interpreter": sys.executable,
+        "stack_domain": "www.example.com",
+        "nginx_server_names": NAMES,
+        **values,
+    }
+    env = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_FORCE_COLOR": "0"}
+    program = shutil.which("ansible-playbook") or "ansible-playbook"
+    argv = [program, "-i", "localhost,", *(options or ("--check",)), str(file), "-e", json.dumps(variables)]
+    done = subprocess.run(argv, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    return done.returncode, " ".join((done.stdout + done.stderr).split())
+
+
+def seen(days: int = 100) -> dict[str, Any]:
+    state = _tls.state(NAMES, "a chain", datetime.now(UTC), days, 30)
+    return {"stack": {"tls": {**state, "whole": True}}, "packages": LIBRARY}
+
+
+@pytest.mark.parametrize("mode", ["off", False])
+def test_off_does_nothing_and_says_what_that_means(tmp_path: Path, mode: object) -> None:
+    code, output = run(tmp_path, tls_mode=mode)
+    assert code == 0, output
+    assert CLEAR in output
+    # Something in front ends TLS.
+    assert CLEAR not in run(tmp_path, tls_mode=mode, stack_scheme="https")[1]
+
+
+def test_a_certificate_of_its_own_is_made_only_where_the_look_says_so(tmp_path: Path) -> None:
+    code, output = run(tmp_path, tls_mode="self_signed", preflight_host={"packages": LIBRARY})
+    assert code == 0, output
+    assert f"{WOULD} for DNS:www.example.com: there is none" in output
+    code, output = run(tmp_path, tls_mode="self_signed", preflight_host=seen())
+    assert code == 0, output
+    assert WOULD not in output
+    assert CLEAR not in output
+
+
+def test_it_is_not_made_without_the_library(tmp_path: Path) -> None:
+    code, output = run(tmp_path, tls_mode="self_signed", preflight_host={"packages": {}})
+    assert code != 0
+    assert "the host has no python3-cryptography" in output
+    assert "run barehost.django.site" in output
+    # `site` has installed it by then.
+    assert run(tmp_path, tls_mode="self_signed", docker_engine_in_deploy=True)[0] == 0
+
+
+def test_what_is_provided_is_judged_before_the_host_is_touched(tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    left = (now - made.NOW).days
+    good = made.make(days=(left - 1, left + 30))
+    key = made.key_pem(good.key)
+    code, output = run(tmp_path, tls_mode="provided", tls_certificate=good.pem, tls_private_key=key)
+    assert code == 0, output
+    old = made.make(days=(left - 30, left - 1))
+    code, output = run(tmp_path, tls_mode="provided", tls_certificate=old.pem, tls_private_key=key)
+    assert code != 0
+    assert "tls_certificate has expired at" in output
+    assert key.splitlines()[1][:30] not in output
+    file = tmp_path / "chain.pem"
+    file.write_text(old.pem)
+    code, output = run(tmp_path, tls_mode="provided", tls_certificate_file=str(file), tls_private_key=key)
+    assert code != 0
+    assert f"{file} has expired at" in output
+    code, output = run(tmp_path, tls_mode="provided")
+    assert code != 0
+    assert "neither tls_private_key nor tls_private_key_file is set" in output
+
+
+def test_a_scheme_that_contradicts_the_mode_is_refused(tmp_path: Path) -> None:
+    code, output = run(tmp_path, tls_mode="self_signed", stack_scheme="http", preflight_host=seen())
+    assert code != 0
+    assert "tls_mode is self_signed and stack_scheme is http" in output
+
+
+def make(tmp_path: Path, root: Path, names: list[str] = NAMES, **values: Any) -> str:
+    """Run the role for real below a folder of the test's, with what a look finds there."""
+    host = {"stack": {"tls": _tls.look(root)}, "packages": LIBRARY}
+    common = {"tls_mode": "self_signed", "stack_dir": str(root), "nginx_server_names": names}
+    code, output = run(tmp_path, "-v", **{**common, "preflight_host": host, **values})
+    assert code == 0, output
+    return output
+
+
+def test_what_it_makes_serves_is_kept_and_renewed_with_its_key(tmp_path: Path) -> None:
+    root = tmp_path / "stack"
+    folder = root / "tls" / "self_signed"
+    output = make(tmp_path, root)
+    chain, key = ((folder / name).read_text() for name in ("fullchain.pem", "privkey.pem"))
+    assert _certificate_read.problems(chain, key, NAMES, _tls.now()) == []
+    assert key.splitlines()[1] not in output
+    modes = {path.name: path.stat().st_mode & 0o777 for path in [folder, *folder.iterdir()]}
+    assert (modes["self_signed"], modes["privkey.pem"], modes["ca-key.pem"]) == (0o700, 0o600, 0o600)
+    assert "ssl_certificate /etc/nginx/tls/self_signed/fullchain.pem;" in (folder / "listen.conf").read_text()
+    # The certificate ends when the state says so.
+    where = _certificate.Where()
+    end = _certificate_read.chain_of(chain, where)[0].not_after
+    assert abs(_tls.parsed(_tls.look(root)["not_after"]) - end) < timedelta(minutes=5)
+    # Nothing is to be done again.
+    assert "changed=0" in make(tmp_path, root)
+    assert (folder / "fullchain.pem").read_text() == chain
+    # Another name: another certificate, of the same CA and with the same key.
+    more = [*NAMES, "shop.example.com"]
+    make(tmp_path, root, more)
+    again = (folder / "fullchain.pem").read_text()
+    assert _certificate_read.problems(again, key, more, _tls.now()) == []
+    assert (folder / "privkey.pem").read_text() == key
+    assert again != chain
+    assert again.split("-----END")[1] == chain.split("-----END")[1]

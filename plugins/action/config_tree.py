@@ -96,7 +96,8 @@ class ActionModule(ModuleAction):
 
     def _render_tree(self, tree: Mapping[str, Any], variables: dict[str, Any]) -> tuple[list[dict[str, Any]], str]:
         templates = role_directory(tree["role"]) / "templates"
-        sources = {str(path.relative_to(templates))[: -len(SUFFIX)]: path for path in template_paths(templates)}
+        found = {str(path.relative_to(templates))[: -len(SUFFIX)]: path for path in template_paths(templates)}
+        sources = {target: path for target, path in found.items() if matches(target, tree["only"] or ["*"])}
         stamp = sources.pop(tree["stamp"], None)
         items = [
             file_params(tree, target, self._render(source, templates, variables)) for target, source in sources.items()

@@ -6,7 +6,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.barehost.django.plugins.module_utils import _certificate, _certificate_read, _tls
+from ansible_collections.barehost.django.plugins.module_utils import (
+    _acme,
+    _certificate,
+    _certificate_read,
+    _tls,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -21,6 +26,8 @@ def tls_problems(values: Mapping[str, Any], names: Sequence[str], scheme: str, d
     """Return what is wrong, a sentence each; nothing of the key is in it."""
     chosen = _tls.mode(values["tls_mode"])
     found = _tls.scheme_problems(chosen, scheme, domain)
+    if chosen == _tls.ACME:
+        return found + _acme.problems(values, names)
     if chosen != _tls.PROVIDED:
         return found
     found += _tls.given_problems(values)
@@ -32,14 +39,19 @@ def tls_problems(values: Mapping[str, Any], names: Sequence[str], scheme: str, d
     return _certificate_read.problems(texts["tls_certificate"], texts["tls_private_key"], names, _tls.now(), where)
 
 
-def tls_reason(seen: Mapping[str, Any], names: Sequence[str]) -> str:
-    """Say why the stack has to make itself a certificate; empty where it has one that will do."""
-    return _tls.reason(seen, names, _tls.now())
+def tls_reason(seen: Mapping[str, Any], names: Sequence[str], server: str = "") -> str:
+    """Say why the stack has to come by another certificate; empty where it has one that will do."""
+    return _tls.reason(seen, names, _tls.now(), server)
 
 
 def tls_state(chain: str, names: Sequence[str], days: int, renew_days: int) -> dict[str, Any]:
     """Describe a certificate that has just been made."""
     return _tls.state(names, chain, _tls.now(), int(days), int(renew_days))
+
+
+def tls_described(chain: str, names: Sequence[str]) -> dict[str, Any]:
+    """Describe a certificate that the inventory brings."""
+    return _certificate_read.described(chain, names)
 
 
 class FilterModule:
@@ -52,6 +64,7 @@ class FilterModule:
             "tls_problems": tls_problems,
             "tls_reason": tls_reason,
             "tls_state": tls_state,
+            "tls_described": tls_described,
             "tls_fingerprint": _certificate.fingerprint,
             "tls_alternatives": _tls.alternatives,
         }

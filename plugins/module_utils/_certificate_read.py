@@ -9,10 +9,10 @@ without it runs may import this file.
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
 
-from ansible_collections.barehost.django.plugins.module_utils import _certificate
+from ansible_collections.barehost.django.plugins.module_utils import _certificate, _tls
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -149,3 +149,12 @@ def problems(
     except _certificate.CertificateError as error:
         found.append(str(error))
     return found or _certificate.judge(chain, private, names, at, called)
+
+
+def described(certificate: str, names: Sequence[str]) -> dict[str, Any]:
+    """Describe what the inventory brings in the file beside it; nothing where it cannot be read, which is refused elsewhere."""
+    try:
+        first = chain_of(certificate, _certificate.Where())[0]
+    except _certificate.CertificateError:
+        return {}
+    return _tls.described(names, certificate, first.not_after, first.not_after - timedelta(days=_tls.PROVIDED_DAYS))

@@ -85,7 +85,9 @@ def assess(info: Mapping[str, Any] | None) -> tuple[str, list[str]]:
     at_work = bool((stack.get("lock") or {}).get("at_work"))
     problems = [*switch_problems(stack), *service_problems(stack.get("services") or {}, at_work=at_work)]
     problems += (stack.get("backups") or {}).get("problems") or []
-    problems += [text for text in [(stack.get("tls") or {}).get("problem")] if text]
+    problems += [
+        mode["problem"] for mode in (stack.get("tls") or {}).values() if isinstance(mode, dict) and "problem" in mode
+    ]
     if stack.get("upgrade") and not at_work:
         problems.insert(0, str(stack["upgrade"]))
     if stack.get("obstacle"):
@@ -151,6 +153,12 @@ def _facts(info: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("stack", f"{stack['name']} in {stack['dir']}" if stack.get("present") else ""),
         ("release", _release(stack.get("release") or {})),
         ("lock", (stack.get("lock") or {}).get("description", "")),
+        (
+            "tls",
+            _join(
+                [f"{mode} until {item['not_after']}" for mode, item in _certificates(stack).items() if item["serves"]]
+            ),
+        ),
         ("backups", _backups(stack.get("backups") or {})),
         ("off-site", _offsite(stack.get("backups") or {})),
         ("drill", _drill(stack.get("backups") or {})),
@@ -189,6 +197,11 @@ def _release(release: Mapping[str, Any]) -> str:
     revision = release.get("git_revision")
     git = f"git {revision}" if revision else ""
     return _join([release.get("id"), git, release.get("created"), release.get("image")])
+
+
+def _certificates(stack: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return what is known of the certificates, by the mode that each is for."""
+    return {mode: item for mode, item in (stack.get("tls") or {}).items() if isinstance(item, dict)}
 
 
 def _backups(backups: Mapping[str, Any]) -> str:

@@ -20,9 +20,16 @@ if TYPE_CHECKING:
 
 # One folder for each mode, so that which of them serves changes with the configuration of Nginx, in one step.
 FOLDER = "tls"
-SELF_SIGNED, PROVIDED = "self_signed", "provided"
+SELF_SIGNED, PROVIDED, ACME = "self_signed", "provided", "acme"
 CHAIN, KEY, LISTEN, STATE = "fullchain.pem", "privkey.pem", "listen.conf", "state.json"
 FORMAT = "%Y-%m-%dT%H:%M:%SZ"
+# What the work of a certificate authority has come to: the file is there as long as it is not well.
+FAILURE = "certbot/failure.json"
+# Where Nginx answers such an authority, in whichever mode; a host that an older version has deployed does not yet.
+CHALLENGE = "/.well-known/acme-challenge/"
+# Days before its end from which on `status` asks for another one.
+PROVIDED_DAYS = 21
+LATE_SHARE = 4
 PAIRS = (("tls_certificate", "tls_certificate_file"), ("tls_private_key", "tls_private_key_file"))
 
 
@@ -36,7 +43,8 @@ def now() -> datetime:
     return datetime.now(timezone.utc)
 
 
-def _text(path: Path) -> str:
+def read(path: Path) -> str:
+    """Return the text of a file; empty where there is none."""
     try:
         return path.read_bytes().decode("utf-8", "replace")
     except OSError:
@@ -48,7 +56,7 @@ def given(values: Mapping[str, Any]) -> dict[str, str]:
     found = {}
     for text, file in PAIRS:
         path = str(values.get(file) or "")
-        found[text] = _text(Path(path).expanduser()) if path else str(values.get(text) or "")
+        found[text] = read(Path(path).expanduser()) if path else str(values.get(text) or "")
     return found
 
 
@@ -63,7 +71,7 @@ def given_problems(values: Mapping[str, Any]) -> list[str]:
             found.append(f"tls_mode is provided, and neither {text} nor {file} is set: give one of them.")
         elif path and not Path(path).expanduser().is_file():
             found.append(f"{file} is {path}, which is no file on the controller: name the file in PEM.")
-        elif path and not _text(Path(path).expanduser()):
+        elif path and not read(Path(path).expanduser()):
             found.append(f"{file} is {path}, which is empty or cannot be read: look at its permissions.")
     return found
 
@@ -81,23 +89,60 @@ def scheme_problems(chosen: str, scheme: str, domain: str) -> list[str]:
 
 
 def look(root: Path, at: datetime | None = None) -> dict[str, Any]:
-    """Say of the certificate that the stack has made itself what it is, and whether it is whole; empty where there is none."""
-    folder = root / FOLDER / SELF_SIGNED
+    """Say of each mode's certificate that is on the host what it is; and whether Nginx answers an authority there."""
+    moment = at or now()
+    site = read(root / "nginx" / "site.conf")
+    found: dict[str, Any] = {mode: _seen(root, mode, site, moment) for mode in (SELF_SIGNED, PROVIDED, ACME)}
+    return {**{mode: seen for mode, seen in found.items() if seen}, "answers": CHALLENGE in site}
+
+
+def _seen(root: Path, mode: str, site: str, at: datetime) -> dict[str, Any]:
+    folder = root / FOLDER / mode
     try:
-        state = json.loads(_text(folder / STATE))
-        names, not_after, renew_at = list(state["names"]), str(state["not_after"]), str(state["renew_at"])
-        late = parsed(renew_at) <= (at or now())
-        fingerprint = str(state["fingerprint"])
-    except (ValueError, KeyError, TypeError):
+        state = json.loads(read(folder / STATE))
+        found: dict[str, Any] = {
+            "names": list(state["names"]),
+            "not_after": str(state["not_after"]),
+            "renew_at": str(state["renew_at"]),
+            "fingerprint": str(state["fingerprint"]),
+            "server": str(state.get("server", "")),
+        }
+        late = parsed(found["renew_at"]) <= at
+        ended = parsed(found["not_after"]) <= at
+    except (ValueError, KeyError, TypeError, AttributeError):
         return {}
     there = all((folder / name).is_file() for name in (KEY, LISTEN))
-    whole = there and fingerprint == _certificate.fingerprint(_text(folder / CHAIN))
-    found: dict[str, Any] = {"names": names, "not_after": not_after, "renew_at": renew_at, "whole": whole}
-    found["fingerprint"] = fingerprint
-    # One that was made once and serves no more may end.
-    if late and f"/{FOLDER}/{SELF_SIGNED}/" in _text(root / "nginx" / "site.conf"):
-        found["problem"] = f"the certificate ends at {not_after}: run barehost.django.deploy, which makes a new one"
+    found["whole"] = there and found["fingerprint"] == _certificate.fingerprint(read(folder / CHAIN))
+    # One that was there once and serves no more may end.
+    found["serves"] = f"/{FOLDER}/{mode}/" in site
+    if found["serves"]:
+        failed = failure(root) if mode == ACME else ""
+        problem = _problem(mode, found["not_after"], failed, late=late, ended=ended)
+        found.update({"problem": problem} if problem else {})
     return found
+
+
+def _problem(mode: str, not_after: str, failed: str, *, late: bool, ended: bool) -> str:
+    end = f"the certificate {'has ended' if ended else 'ends'} at {not_after}"
+    if failed:
+        return f"{failed}; {end}"
+    if not late:
+        return ""
+    todo = {
+        SELF_SIGNED: "run barehost.django.deploy, which makes a new one",
+        PROVIDED: "have it renewed, and deploy with the new one",
+        ACME: "it should have been renewed by now: look at the timer of barehost-certificate (journalctl)",
+    }
+    return f"{end}: {todo[mode]}"
+
+
+def failure(root: Path) -> str:
+    """Say what went wrong with the last try to have a certificate by an authority; empty where nothing did."""
+    try:
+        found = json.loads(read(root / FAILURE))
+        return f"the certificate could not be renewed at {found['at']}: {found['message']}"
+    except (ValueError, KeyError, TypeError):
+        return ""
 
 
 def parsed(text: str) -> datetime:
@@ -105,8 +150,8 @@ def parsed(text: str) -> datetime:
     return datetime.strptime(text, FORMAT).replace(tzinfo=timezone.utc)
 
 
-def reason(seen: Mapping[str, Any], names: Sequence[str], at: datetime) -> str:
-    """Say why the stack has to make itself a certificate; empty where the one that it has will do."""
+def reason(seen: Mapping[str, Any], names: Sequence[str], at: datetime, server: str = "") -> str:
+    """Say why the stack has to come by another certificate; empty where the one that it has will do."""
     if not seen:
         return "there is none"
     if not seen["whole"]:
@@ -114,16 +159,25 @@ def reason(seen: Mapping[str, Any], names: Sequence[str], at: datetime) -> str:
     missing = [name for name in _certificate.wanted(names) if name not in seen["names"]]
     if missing:
         return f"it does not cover {', '.join(missing)}"
-    return f"it ends at {seen['not_after']}" if parsed(seen["renew_at"]) <= at else ""
+    if server != seen.get("server", ""):
+        return f"it is by {seen.get('server') or 'somebody else'}"
+    # An authority is asked in time by the timer, whose trouble need not keep a deploy away while the old one is good.
+    end = seen["not_after"] if server else seen["renew_at"]
+    return f"it ends at {seen['not_after']}" if parsed(end) <= at else ""
 
 
 def state(names: Sequence[str], chain: str, at: datetime, days: int, renew_days: int) -> dict[str, Any]:
     """Describe a certificate that has just been made."""
     end = at + timedelta(days=days)
+    return described(names, chain, end, end - timedelta(days=min(renew_days, days // 2)))
+
+
+def described(names: Sequence[str], chain: str, not_after: datetime, renew_at: datetime) -> dict[str, Any]:
+    """Describe a certificate in the file beside it, for a look without `cryptography`."""
     return {
         "names": _certificate.wanted(names),
-        "not_after": end.strftime(FORMAT),
-        "renew_at": (end - timedelta(days=min(renew_days, days // 2))).strftime(FORMAT),
+        "not_after": not_after.strftime(FORMAT),
+        "renew_at": renew_at.strftime(FORMAT),
         "fingerprint": _certificate.fingerprint(chain),
     }
 

@@ -95,6 +95,11 @@ options:
         type: list
         elements: str
         default: []
+      only:
+        description: Patterns of the files (below O(dest)) of the role that belong to this tree; where there are none, all of them do.
+        type: list
+        elements: str
+        default: []
       programs:
         description:
           - Directories (below O(dest)), each with the name of a module of the collection's C(module_utils) that is put there with
@@ -257,6 +262,7 @@ TREE_SPEC: dict[str, Any] = {
     "directories": {"type": "dict", "default": {}},
     "stamp": {"type": "str", "default": ""},
     "executable": {"type": "list", "elements": "str", "default": []},
+    "only": {"type": "list", "elements": "str", "default": []},
     "programs": {"type": "dict", "default": {}},
     "live": {"type": "list", "elements": "str", "default": []},
     "variants": {"type": "list", "elements": "dict", "options": VARIANT_SPEC, "default": []},

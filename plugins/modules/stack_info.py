@@ -98,7 +98,8 @@ stack:
     with O(volumes), of its volumes. With O(lock) who holds the lock (C(lock)), in which step, for how long there was no sign of
     life (C(silent_seconds)) and whether a module is at work under it (C(at_work)), empty where nobody does; and in one sentence
     what is in the way of the next deploy (C(obstacle)), such as a file where a directory belongs, and which upgrade of MySQL is
-    under way or was cut off (C(upgrade)). What the certificate that the stack has made itself is good for (C(tls)). With O(backups) how many backups
+    under way or was cut off (C(upgrade)). What the certificates on the host are
+    good for, by C(tls_mode), and what is wrong with the one that serves (C(tls)). With O(backups) how many backups
     there are, the newest of them, the last success and failure of each kind of work on them, and what is wrong (C(backups)).
   type: dict
   returned: always

@@ -43,10 +43,12 @@ PLAYBOOK = """
 SEEN = {
     "stack": {
         "tls": {
-            "names": ["www.example.com", "192.0.2.7"],
-            "whole": True,
-            "fingerprint": "abc",
-            "renew_at": "2999-01-01T00:00:00Z",
+            "self_signed": {
+                "names": ["www.example.com", "192.0.2.7"],
+                "whole": True,
+                "fingerprint": "abc",
+                "renew_at": "2999-01-01T00:00:00Z",
+            }
         }
     }
 }
@@ -97,9 +99,9 @@ def test_without_tls_nothing_of_it_is_there(mode: object) -> None:
     text = "".join(found["files"].values())
     assert [word for word in ("ssl", "443", "https", "tls", "Strict-Transport", "8082") if word in text] == []
     assert published(found) == [(80, 80)]
-    assert [item["source"] for item in found["service"]["volumes"]] == ["nginx", "upstream", "static", "media"]
+    assert [item["source"] for item in found["service"]["volumes"]] == ["nginx", "upstream", "static", "media", "acme"]
     assert found["service"]["upstream"]["http_port"] == 80
-    assert found["service"]["config"]["directories"] == {"static": "0755", "upstream": "0755"}
+    assert found["service"]["config"]["directories"] == {"static": "0755", "upstream": "0755", "acme": "0755"}
     assert (found["env"]["SESSION_COOKIE_SECURE"], found["env"]["SECURE_HSTS_SECONDS"]) == (False, 0)
     assert found["env"]["CSRF_TRUSTED_ORIGINS"] == "http://www.example.com"
 
@@ -152,6 +154,23 @@ def test_nginx_starts_where_there_is_no_certificate_yet() -> None:
     assert "ssl_certificate" not in text
 
 
+@pytest.mark.parametrize("mode", ["off", "self_signed", "acme"])
+def test_an_authority_is_answered_on_the_plain_port_in_every_mode(mode: str) -> None:
+    # So a certificate is there before the site is changed; and for a name that the site does not answer to yet.
+    plain = [block for block in servers(render(tls_mode=mode, django_allowed_hosts=NAMES[:1])) if "listen 80" in block]
+    assert len(plain) == 2
+    assert [block.count("location /.well-known/acme-challenge/") for block in plain] == [1, 1]
+    assert "try_files $uri =444;" in plain[0]
+    assert "try_files $uri =404;" in plain[1]
+
+
+def test_what_renews_itself_is_no_other_configuration() -> None:
+    seen = {"stack": {"tls": {"acme": {"names": ["www.example.com"], "whole": True, "fingerprint": "abc"}}}}
+    one = render(tls_mode="acme", preflight_host=seen)["files"]["site.conf"]
+    assert "include /etc/nginx/tls/acme/listen.con*;" in one
+    assert "abc" not in one
+
+
 def test_protocols_and_ciphers_are_those_of_the_guideline() -> None:
     text = render(tls_mode="self_signed")["files"]["site.conf"]
     assert "ssl_protocols TLSv1.2 TLSv1.3;" in text
@@ -180,7 +199,8 @@ def test_a_name_for_the_list_of_browsers_needs_a_year_and_all_names_below() -> N
 
 
 def test_another_certificate_is_another_configuration() -> None:
-    one, other = ({"stack": {"tls": {**SEEN["stack"]["tls"], "fingerprint": name}}} for name in ("one", "other"))
+    before = SEEN["stack"]["tls"]["self_signed"]
+    one, other = ({"stack": {"tls": {"self_signed": {**before, "fingerprint": name}}}} for name in ("one", "other"))
     texts = [render(tls_mode="self_signed", preflight_host=seen)["files"]["site.conf"] for seen in (one, other)]
     assert texts[0] != texts[1]
 

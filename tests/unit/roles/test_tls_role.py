@@ -54,7 +54,7 @@ def run(tmp_path: Path, *options: str, **values: Any) -> tuple[int, str]:
 
 def seen(days: int = 100) -> dict[str, Any]:
     state = _tls.state(NAMES, "a chain", datetime.now(UTC), days, 30)
-    return {"stack": {"tls": {**state, "whole": True}}, "packages": LIBRARY}
+    return {"stack": {"tls": {"self_signed": {**state, "whole": True}}}, "packages": LIBRARY}
 
 
 @pytest.mark.parametrize("mode", ["off", False])
@@ -130,12 +130,16 @@ def test_what_it_makes_serves_is_kept_and_renewed_with_its_key(tmp_path: Path) -
     assert _certificate_read.problems(chain, key, NAMES, _tls.now()) == []
     assert key.splitlines()[1] not in output
     modes = {path.name: path.stat().st_mode & 0o777 for path in [folder, *folder.iterdir()]}
-    assert (modes["self_signed"], modes["privkey.pem"], modes["ca-key.pem"]) == (0o700, 0o600, 0o600)
+    assert (modes["self_signed"], modes["privkey.pem"]) == (0o700, 0o600)
+    ca_key = root / "ca" / "privkey.pem"
+    assert (ca_key.stat().st_mode & 0o777, ca_key.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+    # Nginx sees what lies below tls/, and whoever has the key of the CA could sign for any name.
+    assert not any("ca" in name and "key" in name for name in modes)
     assert "ssl_certificate /etc/nginx/tls/self_signed/fullchain.pem;" in (folder / "listen.conf").read_text()
     # The certificate ends when the state says so.
     where = _certificate.Where()
     end = _certificate_read.chain_of(chain, where)[0].not_after
-    assert abs(_tls.parsed(_tls.look(root)["not_after"]) - end) < timedelta(minutes=5)
+    assert abs(_tls.parsed(_tls.look(root)["self_signed"]["not_after"]) - end) < timedelta(minutes=5)
     # Nothing is to be done again.
     assert "changed=0" in make(tmp_path, root)
     assert (folder / "fullchain.pem").read_text() == chain

@@ -19,9 +19,9 @@ NAMES = ["www.example.com", "localhost"]
 CHAIN = "a chain\n"
 
 
-def made(root: Path, at: Any = NOW, days: int = 100) -> Path:
+def made(root: Path, at: Any = NOW, days: int = 100, mode: str = "self_signed") -> Path:
     """Put on the host what a run has made."""
-    folder = root / "tls" / "self_signed"
+    folder = root / "tls" / mode
     folder.mkdir(parents=True)
     (folder / "fullchain.pem").write_text(CHAIN)
     for name in ("privkey.pem", "listen.conf"):
@@ -30,9 +30,13 @@ def made(root: Path, at: Any = NOW, days: int = 100) -> Path:
     return folder
 
 
+def seen(root: Path, at: Any = NOW, mode: str = "self_signed") -> dict[str, Any]:
+    return _tls.look(root, at).get(mode) or {}
+
+
 def reason(root: Path, names: list[str] = NAMES, days: int = 0) -> str:
     at = NOW + timedelta(days=days)
-    return _tls.reason(_tls.look(root, at), names, at)
+    return _tls.reason(seen(root, at), names, at)
 
 
 def test_a_certificate_that_will_do_is_kept(tmp_path: Path) -> None:
@@ -64,17 +68,57 @@ def test_what_a_run_left_half_done_is_made_anew(tmp_path: Path, name: str) -> No
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"names": 3}', '{"names": [], "not_after": "x", "renew_at": "y"}'])
 def test_a_state_that_cannot_be_read_is_none(tmp_path: Path, text: str) -> None:
     (made(tmp_path) / "state.json").write_text(text)
-    assert _tls.look(tmp_path, NOW) == {}
+    assert _tls.look(tmp_path, NOW) == {"answers": False}
 
 
 def test_status_speaks_of_the_end_of_the_one_that_serves_alone(tmp_path: Path) -> None:
     made(tmp_path)
     late = NOW + timedelta(days=80)
-    assert "problem" not in _tls.look(tmp_path, late)
+    assert "problem" not in seen(tmp_path, late)
     (tmp_path / "nginx").mkdir()
     (tmp_path / "nginx" / "site.conf").write_text("include /etc/nginx/tls/self_signed/listen.con*;\n")
-    assert "problem" not in _tls.look(tmp_path, NOW)
-    assert "run barehost.django.deploy" in _tls.look(tmp_path, late)["problem"]
+    assert "problem" not in seen(tmp_path, NOW)
+    assert "run barehost.django.deploy" in seen(tmp_path, late)["problem"]
+    assert "has ended" in seen(tmp_path, NOW + timedelta(days=101))["problem"]
+
+
+def test_a_failed_renewal_is_said_for_as_long_as_it_is_not_made_good(tmp_path: Path) -> None:
+    made(tmp_path, mode="acme")
+    (tmp_path / "nginx").mkdir()
+    (tmp_path / "nginx" / "site.conf").write_text("include /etc/nginx/tls/acme/listen.con*;\n")
+    (tmp_path / "certbot").mkdir()
+    note = tmp_path / _tls.FAILURE
+    note.write_text(json.dumps({"at": "2026-11-27T12:00:00Z", "message": "the authority is away"}))
+    found = seen(tmp_path, NOW, "acme")
+    assert found["problem"] == (
+        "the certificate could not be renewed at 2026-11-27T12:00:00Z: the authority is away; "
+        "the certificate ends at 2027-03-07T12:00:00Z"
+    )
+    # It says nothing of a certificate that does not come from there.
+    made(tmp_path)
+    assert "problem" not in seen(tmp_path, NOW)
+    note.unlink()
+    assert "problem" not in seen(tmp_path, NOW, "acme")
+
+
+def test_a_deploy_asks_an_authority_when_the_old_one_has_ended_and_not_before(tmp_path: Path) -> None:
+    folder = made(tmp_path, mode="acme")
+    state = json.loads((folder / "state.json").read_text())
+    (folder / "state.json").write_text(json.dumps({**state, "server": "https://ca.example/dir"}))
+
+    def why(days: int, server: str = "https://ca.example/dir") -> str:
+        at = NOW + timedelta(days=days)
+        return _tls.reason(seen(tmp_path, at, "acme"), NAMES, at, server)
+
+    assert why(99) == ""
+    assert why(100) == "it ends at 2027-03-07T12:00:00Z"
+    assert why(1, "https://other.example/dir") == "it is by https://ca.example/dir"
+
+
+def test_whether_nginx_answers_an_authority(tmp_path: Path) -> None:
+    (tmp_path / "nginx").mkdir()
+    (tmp_path / "nginx" / "site.conf").write_text("location /.well-known/acme-challenge/ {\n")
+    assert _tls.look(tmp_path)["answers"] is True
 
 
 def test_names_as_a_request_says_them() -> None:

@@ -1,0 +1,245 @@
+# Copyright: (c) 2026, The barehost authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Come by a certificate, judge it, put it in place and have Nginx load it; what served still serves where any of it fails.
+
+What serves is a link to a folder with certificate and key, replaced in one step: they belong together at every moment, whenever
+Nginx is started anew.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import ssl
+import subprocess
+import time
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Callable
+
+from ansible_collections.barehost.django.plugins.module_utils import (
+    _acme,
+    _audit,
+    _certificate,
+    _certificate_read,
+    _compose,
+    _files,
+    _handshake,
+    _lock,
+    _tls,
+)
+from ansible_collections.barehost.django.plugins.module_utils._acme import AcmeError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime
+
+    from ansible_collections.barehost.django.plugins.module_utils._acme import Settings
+
+Runner = Callable[["list[str]", "Mapping[str, str]", int], "tuple[int, str]"]
+COMMAND_SECONDS = 60
+LOADED_SECONDS = 20.0
+POLL_SECONDS = 0.5
+HEADER = "# Managed by Ansible (barehost.django): written with the certificate, not by hand."
+Trouble = (AcmeError, OSError, _certificate.CertificateError)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What has become of it."""
+
+    changed: bool
+    message: str
+    not_after: str
+
+
+def run(argv: list[str], environment: Mapping[str, str], seconds: int) -> tuple[int, str]:
+    """Run a command, and return how it ended and what it said."""
+    try:
+        done = subprocess.run(
+            argv,
+            env={**os.environ, **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=seconds,
+            check=False,
+        )
+    except FileNotFoundError:
+        raise AcmeError(f"the host has no {argv[0]}: run barehost.django.site, which installs it") from None
+    except subprocess.TimeoutExpired:
+        raise AcmeError(f"{argv[0]} did not come to its end within {seconds} s") from None
+    return done.returncode, done.stdout.decode("utf-8", "replace")
+
+
+@contextmanager
+def alone(settings: Settings) -> Iterator[None]:
+    """Keep another run away; the kernel ends that with the process."""
+    for folder in (settings.folder, settings.root / _tls.FOLDER):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    webroot = settings.root / _acme.WEBROOT
+    webroot.mkdir(exist_ok=True)
+    # Nginx reads it as another user.
+    _files.own(webroot, 0o755)
+    descriptor = os.open(settings.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def wait_for_deploy(settings: Settings) -> None:
+    """Let a deploy come to its end: what it has written may be taken back. One that was left half done keeps nobody away."""
+    end = time.monotonic() + settings.wait_seconds
+    while _lock.look(settings.dir).get("at_work") and time.monotonic() < end:
+        time.sleep(1)
+
+
+def obtain(
+    settings: Settings, who: str, *, anew: bool = False, by_deploy: bool = False, runner: Runner = run
+) -> Report:
+    """Have a certificate that is good, in place and served; note in the audit log what changed, and what failed for `status`."""
+    begun = _tls.now()
+    try:
+        with alone(settings):
+            report = _obtain(settings, anew=anew, by_deploy=by_deploy, runner=runner)
+    except Trouble as error:
+        message = sentence(error)
+        with suppress(OSError):
+            note = json.dumps({"at": begun.strftime(_tls.FORMAT), "message": message}) + "\n"
+            _files.replace(settings.root / _tls.FAILURE, note, 0o600)
+        _note(settings, who, begun, {"result": "failed", "message": message})
+        raise AcmeError(message) from None
+    (settings.root / _tls.FAILURE).unlink(missing_ok=True)
+    if report.changed:
+        _note(settings, who, begun, {"result": "ok", "message": report.message})
+    return report
+
+
+def sentence(error: BaseException) -> str:
+    """Return an error in one line."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    return " ".join(str(error).split())
+
+
+def _note(settings: Settings, who: str, begun: datetime, outcome: Mapping[str, str]) -> None:
+    path = settings.audit_log or _audit.default_path(settings.dir)
+    seconds = (_tls.now() - begun).total_seconds()
+    with suppress(OSError):
+        _audit.append(Path(path), _audit.event(who, "certificate", begun.strftime(_tls.FORMAT), seconds, outcome))
+
+
+def _obtain(settings: Settings, *, anew: bool, by_deploy: bool, runner: Runner) -> Report:
+    before = _tls.look(settings.root).get(_tls.ACME) or {}
+    other_server = bool(before) and before["server"] != settings.server
+    if settings.ca:
+        _files.replace(settings.folder / _acme.CA_FILE, settings.ca, 0o644)
+    code, said = runner(
+        _acme.certbot_cmd(settings, anew=anew or other_server), _acme.environment(settings), settings.timeout_seconds
+    )
+    if code != 0:
+        raise AcmeError(f"{settings.server} gave no certificate: {_acme.why(said)}")
+    chain, key = ((settings.live / name).read_text(encoding="utf-8") for name in (_tls.CHAIN, _tls.KEY))
+    where = _certificate.Where(f"what {settings.server} gave", "the key that certbot made")
+    wrong = _certificate_read.problems(chain, key, settings.names, _tls.now(), where)
+    if wrong:
+        raise AcmeError(" ".join(wrong))
+    end = _certificate_read.chain_of(chain, where)[0]
+    not_after = end.not_after.strftime(_tls.FORMAT)
+    if before.get("whole") and before["fingerprint"] == _certificate.fingerprint(chain) and not other_server:
+        return Report(changed=False, message=f"the certificate is good until {not_after}", not_after=not_after)
+    # A quarter of its time before its end somebody should have a look: certbot renews a third before it.
+    late = end.not_after - (end.not_after - end.not_before) / _tls.LATE_SHARE
+    state = {**_tls.described(settings.names, chain, end.not_after, late), "server": settings.server}
+    if not by_deploy:
+        wait_for_deploy(settings)
+    with in_place(settings, chain, key, state):
+        load(settings, chain, runner)
+    named = ", ".join(state["names"])
+    message = f"a certificate for {named} by {settings.server}, good until {not_after}"
+    return Report(changed=True, message=message, not_after=not_after)
+
+
+@contextmanager
+def in_place(settings: Settings, chain: str, key: str, state: Mapping[str, object]) -> Iterator[None]:
+    """Let the new files be those that serve; after trouble the old ones are."""
+    tls = settings.root / _tls.FOLDER
+    link = tls / _tls.ACME
+    folder = tls / f"{_tls.ACME}.{state['fingerprint']}"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700)
+    pair = "\n".join(
+        f"ssl_certificate{suffix} /etc/nginx/{_tls.FOLDER}/{_tls.ACME}/{name};"
+        for suffix, name in (("", _tls.CHAIN), ("_key", _tls.KEY))
+    )
+    _files.replace(folder / _tls.KEY, key, 0o600)
+    _files.replace(folder / _tls.CHAIN, chain, 0o644)
+    _files.replace(folder / _tls.LISTEN, f"{HEADER}\nlisten 443 ssl;\n{pair}\n", 0o644)
+    _files.replace(folder / _tls.STATE, json.dumps(state, indent=1) + "\n", 0o644)
+    before = link.readlink() if link.is_symlink() else None
+    point(link, folder.name)
+    try:
+        yield
+    except BaseException:
+        if before is None:
+            link.unlink(missing_ok=True)
+        elif before.name != folder.name:
+            point(link, before.name)
+        if before is None or before.name != folder.name:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
+    for old in tls.glob(f"{_tls.ACME}.*"):
+        if old.name != folder.name:
+            shutil.rmtree(old, ignore_errors=True)
+
+
+def point(link: Path, name: str) -> None:
+    """Let a link name a folder beside it, in one step."""
+    temporary = link.with_name(f".{link.name}.new")
+    temporary.unlink(missing_ok=True)
+    temporary.symlink_to(name)
+    temporary.replace(link)
+    _files.sync(link.parent)
+
+
+def container(settings: Settings, runner: Runner) -> tuple[str, str]:
+    """Return the container that ends TLS and its address; empty where none runs."""
+    labels = {_compose.LABEL_PROJECT: settings.stack, _compose.LABEL_SERVICE: settings.serving["service"]}
+    filters = [option for key, value in labels.items() for option in ("--filter", f"label={key}={value}")]
+    code, said = runner(["docker", "ps", "--quiet", *filters], {}, COMMAND_SECONDS)
+    if code != 0:
+        raise AcmeError(f"docker could not be asked for Nginx: {_acme.why(said)}")
+    if not said.split():
+        return "", ""
+    name = said.split()[0]
+    form = "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}"
+    _, addresses = runner(["docker", "inspect", "--format", form, name], {}, COMMAND_SECONDS)
+    return name, (addresses.split() or [""])[0]
+
+
+def load(settings: Settings, chain: str, runner: Runner) -> None:
+    """Have Nginx load the new certificate, and see that it shows it; one that does not run will when it is started."""
+    if f"/{_tls.FOLDER}/{_tls.ACME}/" not in _tls.read(settings.root / "nginx" / "site.conf"):
+        # Nginx serves by another mode still; the deploy that changes it comes next.
+        return
+    name, address = container(settings, runner)
+    if not name:
+        return
+    for step in ("test", "reload"):
+        code, said = runner(["docker", "exec", name, *settings.serving[step]], {}, COMMAND_SECONDS)
+        if code != 0:
+            raise AcmeError(f"Nginx does not take the new certificate, and goes on with the old one: {_acme.why(said)}")
+    wanted = ssl.PEM_cert_to_DER_cert(_certificate.certificate_blocks(chain, _certificate.Where())[0])
+    asked = _certificate.wanted(settings.names)[0]
+    end = time.monotonic() + LOADED_SECONDS
+    while _handshake.shown(address, int(settings.serving["port"]), asked) != wanted:
+        if time.monotonic() > end:
+            raise AcmeError(
+                f"Nginx does not show the new certificate {LOADED_SECONDS:g} s after it was told to load it"
+            )
+        time.sleep(POLL_SECONDS)

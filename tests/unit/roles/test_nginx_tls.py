@@ -157,7 +157,8 @@ def test_nginx_starts_where_there_is_no_certificate_yet() -> None:
 @pytest.mark.parametrize("mode", ["off", "self_signed", "acme"])
 def test_an_authority_is_answered_on_the_plain_port_in_every_mode(mode: str) -> None:
     # So a certificate is there before the site is changed; and for a name that the site does not answer to yet.
-    plain = [block for block in servers(render(tls_mode=mode, django_allowed_hosts=NAMES[:1])) if "listen 80" in block]
+    found = servers(render(tls_mode=mode, django_allowed_hosts=NAMES[:1]))
+    plain = [block for block in found if "listen 80;" in block or "listen 80 " in block]
     assert len(plain) == 2
     assert [block.count("location /.well-known/acme-challenge/") for block in plain] == [1, 1]
     assert "try_files $uri =444;" in plain[0]

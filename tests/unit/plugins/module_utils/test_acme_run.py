@@ -1,0 +1,208 @@
+# Copyright: (c) 2026, The barehost authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What becomes of a certificate that certbot has brought, whichever step of the way says no."""
+
+from __future__ import annotations
+
+import functools
+import json
+import ssl
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from ansible_collections.barehost.django.plugins.module_utils import (
+    _acme,
+    _acme_cli,
+    _acme_run,
+    _handshake,
+    _tls,
+)
+from support import certificates as made
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+NAME = "www.example.com"
+SERVER = "https://ca.example/directory"
+
+
+@functools.cache
+def brought(number: int, days: tuple[int, int]) -> tuple[str, str]:
+    """Make a certificate and its key; the same question is answered by the same one."""
+    today = (datetime.now(UTC) - made.NOW).days
+    key = made.private_key("ec", number)
+    one = made.make(names=(NAME,), key=key, days=(today + days[0], today + days[1]))
+    return one.pem, made.key_pem(one.key)
+
+
+@dataclass
+class Host:
+    """A host whose certbot brings what it is told to, and whose Nginx says what it is told to say."""
+
+    root: Path
+    number: int = 1
+    days: tuple[int, int] = (-1, 90)
+    certbot: int = 0
+    nginx: dict[str, int] = field(default_factory=dict)
+    running: bool = True
+    calls: list[str] = field(default_factory=list)
+
+    @property
+    def settings(self) -> _acme.Settings:
+        """What the program is told."""
+        serving = {"service": "nginx", "test": ["test"], "reload": ["reload"], "port": 443}
+        values = {"stack": "app", "dir": str(self.root), "server": SERVER, "names": [NAME], "serving": serving}
+        return _acme.parse({**values, "audit_log": str(self.root / "audit.jsonl"), "wait_seconds": 0})
+
+    def pair(self) -> tuple[str, str]:
+        """Return what certbot brings."""
+        return brought(self.number, self.days)
+
+    def run(self, argv: list[str], _environment: Mapping[str, str], _seconds: int) -> tuple[int, str]:
+        """Stand for certbot and docker."""
+        if argv[0] == "certbot":
+            self.calls.append("anew" if "--force-renewal" in argv else "certbot")
+            if not self.certbot:
+                self.settings.live.mkdir(parents=True, exist_ok=True)
+                for name, text in zip(("fullchain.pem", "privkey.pem"), self.pair(), strict=True):
+                    (self.settings.live / name).write_text(text)
+            return self.certbot, "the authority said no"
+        if argv[:2] == ["docker", "ps"]:
+            return 0, "abc\n" if self.running else ""
+        if argv[:2] == ["docker", "inspect"]:
+            return 0, "192.0.2.9 \n"
+        self.calls.append(argv[3])
+        return self.nginx.get(argv[3], 0), "it says no"
+
+    def obtain(self, **how: Any) -> _acme_run.Report:
+        """Have it."""
+        return _acme_run.obtain(self.settings, "test", runner=self.run, **how)
+
+    @property
+    def served(self) -> str:
+        """The certificate and the key in the folder that Nginx reads."""
+        return "".join((self.root / "tls" / "acme" / name).read_text() for name in ("fullchain.pem", "privkey.pem"))
+
+
+@pytest.fixture
+def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
+    found = Host(tmp_path)
+    (tmp_path / "nginx").mkdir()
+    (tmp_path / "nginx" / "site.conf").write_text("include /etc/nginx/tls/acme/listen.con*;\n")
+    shown = lambda *_: ssl.PEM_cert_to_DER_cert((tmp_path / "tls/acme/fullchain.pem").read_text())  # noqa: E731
+    monkeypatch.setattr(_handshake, "shown", shown)
+    return found
+
+
+def test_it_is_put_in_place_with_its_key_and_loaded(host: Host) -> None:
+    report = host.obtain()
+    assert report.changed
+    assert host.calls == ["certbot", "test", "reload"]
+    assert host.served == "".join(host.pair())
+    link = host.root / "tls" / "acme"
+    assert link.is_symlink()
+    assert "/" not in str(link.readlink())
+    assert (link / "privkey.pem").stat().st_mode & 0o777 == 0o600
+    assert link.resolve().stat().st_mode & 0o777 == 0o700
+    assert (host.root / "acme").stat().st_mode & 0o777 == 0o755
+    seen = _tls.look(host.root)["acme"]
+    assert (seen["whole"], seen["names"], seen["server"]) == (True, [NAME], SERVER)
+    assert _tls.reason(seen, [NAME], _tls.now(), SERVER) == ""
+    assert json.loads((host.root / "audit.jsonl").read_text())["result"] == "ok"
+
+
+def test_one_that_is_good_is_left_alone(host: Host) -> None:
+    host.obtain()
+    host.calls = []
+    assert not host.obtain().changed
+    assert host.calls == ["certbot"]
+    assert len((host.root / "audit.jsonl").read_text().splitlines()) == 1
+
+
+def test_another_one_takes_its_place_in_one_step(host: Host) -> None:
+    host.obtain()
+    host.number = 2
+    assert host.obtain().changed
+    assert host.served == "".join(host.pair())
+    assert len(list((host.root / "tls").glob("acme.*"))) == 1
+
+
+@pytest.mark.parametrize(
+    ("trouble", "said"),
+    [
+        ({"certbot": 1}, "gave no certificate: the authority said no"),
+        ({"days": (-30, -1)}, "has expired at"),
+        ({"nginx": {"test": 1}}, "Nginx does not take the new certificate"),
+        ({"nginx": {"reload": 1}}, "Nginx does not take the new certificate"),
+    ],
+)
+def test_what_served_still_serves_whatever_says_no(host: Host, trouble: dict[str, Any], said: str) -> None:
+    host.obtain()
+    before = host.served
+    host.number = 2
+    for name, value in trouble.items():
+        setattr(host, name, value)
+    with pytest.raises(_acme.AcmeError, match=said):
+        host.obtain()
+    assert host.served == before
+    assert len(list((host.root / "tls").glob("acme.*"))) == 1
+    assert said in _tls.look(host.root)["acme"]["problem"]
+    assert json.loads((host.root / "audit.jsonl").read_text().splitlines()[-1])["result"] == "failed"
+    # And the next one makes it good.
+    host.certbot, host.days, host.nginx, host.number = 0, (-1, 90), {}, 3
+    assert host.obtain().changed
+    assert "problem" not in _tls.look(host.root)["acme"]
+
+
+def test_one_that_nginx_does_not_show_is_taken_back(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    host.obtain()
+    before = host.served
+    monkeypatch.setattr(_handshake, "shown", lambda *_: b"another one")
+    monkeypatch.setattr(_acme_run, "LOADED_SECONDS", 0.0)
+    host.number = 2
+    with pytest.raises(_acme.AcmeError, match="does not show the new certificate"):
+        host.obtain()
+    assert host.served == before
+
+
+def test_the_first_one_leaves_nothing_where_it_fails(host: Host) -> None:
+    host.nginx = {"test": 1}
+    with pytest.raises(_acme.AcmeError):
+        host.obtain()
+    assert list((host.root / "tls").iterdir()) == []
+
+
+def test_nginx_is_not_asked_where_it_serves_by_another_mode_or_does_not_run(host: Host) -> None:
+    host.running = False
+    assert host.obtain().changed
+    (host.root / "nginx" / "site.conf").write_text("include /etc/nginx/tls/self_signed/listen.con*;\n")
+    host.running, host.number = True, 2
+    assert host.obtain().changed
+    assert host.calls == ["certbot", "certbot"]
+
+
+def test_another_authority_is_asked_in_any_case(host: Host) -> None:
+    host.obtain()
+    state = host.root / "tls" / "acme" / "state.json"
+    state.write_text(state.read_text().replace(SERVER, "https://staging.example/directory"))
+    host.calls = []
+    assert host.obtain().changed
+    assert host.calls[0] == "anew"
+    assert _tls.look(host.root)["acme"]["server"] == SERVER
+
+
+def test_the_command_says_what_is_wrong(host: Host, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _acme_cli.main(host.root, ["renew"]) == 1
+    assert "deploy with tls_mode acme first" in capsys.readouterr().err
+    (host.root / "renewal").mkdir()
+    (host.root / _acme.SETTINGS).write_text(json.dumps(vars(host.settings)))
+    assert _acme_cli.main(host.root, ["check"]) == 1
+    assert "there is none" in capsys.readouterr().out
+    host.obtain()
+    assert _acme_cli.main(host.root, ["check"]) == 0
+    (host.root / _tls.FAILURE).write_text(json.dumps({"at": "2026-11-27T12:00:00Z", "message": "it is away"}))
+    assert _acme_cli.main(host.root, ["check"]) == 1
+    assert "it is away" in capsys.readouterr().out

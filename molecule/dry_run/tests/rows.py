@@ -292,6 +292,23 @@ ROWS = (
         refused=True,
         undo=of("mysql", "start"),
     ),
+    # TLS.
+    Row(
+        "certificate of its own",
+        ("tls", "nginx", "django"),
+        "site",
+        variables={"tls_mode": "self_signed", "verify_url": "https://localhost:8513"},
+    ),
+    Row("lost certificate", ("tls",), host=f"rm {STACK}/tls/self_signed/fullchain.pem"),
+    Row("another name", ("tls", "nginx"), variables={"nginx_server_names": ["localhost", "truth.example"]}),
+    Row("longer HSTS", ("nginx", "django"), variables={"django_hsts_seconds": 7200}),
+    Row("authority without its terms", (), variables={"tls_mode": "acme"}, refused=True),
+    Row("certificate that is none", (), variables={"tls_mode": "provided", "tls_certificate": "none"}, refused=True),
+    Row(
+        "no TLS again",
+        ("nginx", "django"),
+        variables={"tls_mode": "off", "verify_url": "http://127.0.0.1:8150"},
+    ),
     # The other verbs.
     Row(
         "superuser without an address",
@@ -312,8 +329,8 @@ ROWS = (
 )
 # What changes nothing, whatever is wanted of it.
 LOOKS_ONLY = {
-    # Off by default; its unit tests run it dry and for real.
-    "tls": "does nothing until it is turned on",
+    # molecule/edge has one, and runs it dry and for real.
+    "acme_certificate": "asks an authority, and there is none here",
     "config_restore": "puts back what a real run has replaced",
     "preflight": "refuses, or lets go on",
     "verify": "asks the site",

@@ -64,6 +64,7 @@ def make(  # noqa: PLR0913 - what a certificate says
     url: str = "",
     usage: x509.ObjectIdentifier | None = ExtendedKeyUsageOID.SERVER_AUTH,
     algorithm: Any = None,
+    authority: bool = False,
 ) -> Made:
     """Make a certificate; without an issuer it is its own."""
     own = key or private_key("ec", subject)
@@ -80,6 +81,8 @@ def make(  # noqa: PLR0913 - what a certificate says
     alternatives = [*map(x509.DNSName, names), *(x509.IPAddress(ipaddress.ip_address(item)) for item in addresses)]
     if alternatives:
         builder = builder.add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
+    if authority:
+        builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
     if usage:
         builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
     if url:

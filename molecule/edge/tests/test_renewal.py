@@ -31,6 +31,8 @@ def ca(edge: Host, outside: Host) -> Iterator[Authority]:
     """Have an authority, on a site that serves by its own."""
     authority = Authority(outside, edge)
     authority.start()
+    # It knows nobody, and nothing of what another one has given.
+    edge.run(f"rm -rf {STACK_DIR}/tls/acme* {STACK_DIR}/certbot")
     run = run_playbook("deploy")
     assert run.code == 0, run.message
     yield authority

@@ -186,7 +186,7 @@ def test_a_longer_hsts_and_another_name_come_without_a_dropped_request(ca: str, 
     assert run_playbook("deploy").code == 0
 
 
-def test_a_release_drops_no_request(ca: str, tmp_path: Path) -> None:
+def test_neither_a_release_nor_the_way_back_drops_a_request(ca: str, tmp_path: Path) -> None:
     source = tmp_path / "app"
     shutil.copytree(ROOT / "app", source, ignore=shutil.ignore_patterns("__pycache__", ".*_cache"))
     with (source / "settings" / "urls.py").open("a") as file:
@@ -197,4 +197,8 @@ def test_a_release_drops_no_request(ca: str, tmp_path: Path) -> None:
     assert run.part("switch")["changed"]
     assert crowd.bad == []
     assert crowd.good > 100
-    assert run_playbook("deploy").code == 0
+    with Crowd(ca) as crowd:
+        back = run_playbook("rollback")
+    assert back.code == 0, back.message
+    assert crowd.bad == []
+    assert crowd.good > 20

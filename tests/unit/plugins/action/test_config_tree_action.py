@@ -44,7 +44,7 @@ def role(tmp_path: Path) -> Path:
     return tmp_path / "role"
 
 
-def render(role: Path, **variables: str) -> tuple[dict[str, Any], str]:
+def render(role: Path, *only: str, **variables: str) -> tuple[dict[str, Any], str]:
     """Render the tree in a dry run; return the result, and all that was printed."""
     play = {
         "hosts": "localhost",
@@ -56,7 +56,7 @@ def render(role: Path, **variables: str) -> tuple[dict[str, Any], str]:
                 "name": "Render",
                 "barehost.django.config_tree": {
                     "dest": str(role.parent / "dest"),
-                    "trees": [{**TREE, "role": str(role)}],
+                    "trees": [{**TREE, "role": str(role), "only": list(only)}],
                 },
             }
         ],
@@ -106,3 +106,11 @@ def test_a_file_that_takes_effect_by_itself_is_no_part_of_the_digest(role: Path)
     assert first["digests"] == second["digests"]
     third, _ = render(role, user="other")
     assert third["digests"] != first["digests"]
+
+
+def test_of_a_role_with_several_trees_each_has_its_own_files(role: Path) -> None:
+    every, _ = render(role)
+    some, _ = render(role, ".env")
+    assert {"live/password", ".env", "migrate.env"} <= {change["path"] for change in every["changes"]}
+    assert "live/password" not in {change["path"] for change in some["changes"]}
+    assert {".env", "migrate.env"} <= {change["path"] for change in some["changes"]}

@@ -186,6 +186,22 @@ def test_what_has_become_of_drills_and_of_the_way_off_site_has_a_line() -> None:
     assert "  off-site 9 in s3:x/y, 20261126T030000Z, at 2026-11-26T03:00:00Z" in lines
 
 
+def test_the_certificate_that_serves_has_a_line_and_what_is_wrong_with_it_is_said() -> None:
+    info = copy.deepcopy(INFO)
+    end = "2027-02-25T03:21:49Z"
+    modes = {
+        "acme": {"serves": True, "not_after": end},
+        "self_signed": {"serves": False, "not_after": "2027-01-01T00:00:00Z"},
+    }
+    info["stack"]["tls"] = {**modes, "answers": True}
+    text = _status.render_text({"demo": info})
+    assert f"tls      acme until {end}" in text
+    assert "self_signed" not in text
+    assert text.startswith("demo: ok")
+    info["stack"]["tls"]["acme"]["problem"] = "the certificate could not be renewed"
+    assert _status.assess(info) == ("attention", ["the certificate could not be renewed"])
+
+
 def test_of_several_containers_the_one_with_the_problem_is_named() -> None:
     info = copy.deepcopy(INFO)
     info["stack"]["services"]["worker"] = [

@@ -22,7 +22,7 @@ UNIT = "barehost-app-certificate"
 # certbot's own word for when a certificate ends soon, so that one that was just made does.
 DUE = (
     f"file=$(ls {STACK_DIR}/certbot/config/renewal/*.conf); "
-    "sed -i '/renew_before_expiry/d; 1i renew_before_expiry = 9999 days' $file"
+    "sed -i '/renew_before_expiry/d' $file && sed -i '1i renew_before_expiry = 9999 days' $file"
 )
 
 

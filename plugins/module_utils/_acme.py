@@ -146,6 +146,8 @@ def certbot_cmd(settings: Settings, *, anew: bool = False) -> list[str]:
         *("--config-dir", str(folder / "config")),
         *("--work-dir", str(folder / "work")),
         *("--logs-dir", str(folder / "logs")),
+        # Each of its own; the distribution's setting leaves that to logrotate, which knows nothing of this folder.
+        *("--max-log-backups", "20"),
         "--webroot",
         *("--webroot-path", str(settings.root / WEBROOT)),
         *("--cert-name", settings.stack),

@@ -38,6 +38,8 @@ def test_what_certbot_is_asked_for() -> None:
         "/opt/app/certbot/work",
         "--logs-dir",
         "/opt/app/certbot/logs",
+        "--max-log-backups",
+        "20",
         "--webroot",
         "--webroot-path",
         "/opt/app/acme",

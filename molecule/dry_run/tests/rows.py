@@ -299,8 +299,10 @@ ROWS = (
         "site",
         variables={"tls_mode": "self_signed", "verify_url": "https://localhost:8513"},
     ),
-    Row("lost certificate", ("tls",), host=f"rm {STACK}/tls/self_signed/fullchain.pem"),
-    Row("another name", ("tls", "nginx"), variables={"nginx_server_names": ["localhost", "truth.example"]}),
+    Row("certificate of which nothing is known", ("tls",), host=f"rm {STACK}/tls/self_signed/state.json"),
+    Row(
+        "another name", ("tls", "nginx"), variables={"nginx_server_names": ["localhost", "127.0.0.1", "truth.example"]}
+    ),
     Row("longer HSTS", ("nginx", "django"), variables={"django_hsts_seconds": 7200}),
     Row("authority without its terms", (), variables={"tls_mode": "acme"}, refused=True),
     Row("certificate that is none", (), variables={"tls_mode": "provided", "tls_certificate": "none"}, refused=True),

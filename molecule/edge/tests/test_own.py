@@ -202,3 +202,17 @@ def test_neither_a_release_nor_the_way_back_drops_a_request(ca: str, tmp_path: P
     assert back.code == 0, back.message
     assert crowd.bad == []
     assert crowd.good > 20
+
+
+def test_testssl_grades_it_a(outside: Host, edge: Host) -> None:
+    outside.run("cat > /tmp/ca.pem && rm -f /tmp/grade.json", given=edge.read("tls/self_signed/ca.pem"))
+    outside.run(
+        f"testssl.sh --quiet --color 0 --warnings off --add-ca /tmp/ca.pem --jsonfile /tmp/grade.json {DOMAIN}",
+        check=False,
+        seconds=900,
+    )
+    found = {item["id"]: item for item in json.loads(outside.run("cat /tmp/grade.json"))}
+    # With a longer HSTS it is A+.
+    assert found["overall_grade"]["finding"] in {"A", "A+"}, found["overall_grade"]
+    bad = [item for item in found.values() if item["severity"] in {"HIGH", "CRITICAL"}]
+    assert bad == []

@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import json
 import ssl
+import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -17,6 +19,7 @@ from ansible_collections.barehost.django.plugins.module_utils import (
     _acme_cli,
     _acme_run,
     _handshake,
+    _lock,
     _tls,
 )
 from support import certificates as made
@@ -206,3 +209,23 @@ def test_the_command_says_what_is_wrong(host: Host, capsys: pytest.CaptureFixtur
     (host.root / _tls.FAILURE).write_text(json.dumps({"at": "2026-11-27T12:00:00Z", "message": "it is away"}))
     assert _acme_cli.main(host.root, ["check"]) == 1
     assert "it is away" in capsys.readouterr().out
+
+
+def test_a_renewal_lets_a_deploy_come_to_its_end_and_waits_for_none_that_is_dead(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = [{"at_work": True}, {"at_work": True}, {"at_work": False}]
+    waited: list[float] = []
+    monkeypatch.setattr(_lock, "look", lambda _dir: seen.pop(0))
+    monkeypatch.setattr(time, "sleep", waited.append)
+    _acme_run.wait_for_deploy(dataclasses.replace(host.settings, wait_seconds=900))
+    assert len(waited) == 2
+    # What has been left half done is told by nobody being at work.
+    seen.append({"at_work": False, "owner": "somebody"})
+    _acme_run.wait_for_deploy(dataclasses.replace(host.settings, wait_seconds=900))
+    assert len(waited) == 2
+
+
+def test_a_deploy_does_not_wait_for_itself(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_acme_run, "wait_for_deploy", lambda _settings: pytest.fail("it waits"))
+    assert host.obtain(by_deploy=True).changed

@@ -207,7 +207,7 @@ def test_neither_a_release_nor_the_way_back_drops_a_request(ca: str, tmp_path: P
 def test_testssl_grades_it_a(outside: Host, edge: Host) -> None:
     outside.run("cat > /tmp/ca.pem && rm -f /tmp/grade.json", given=edge.read("tls/self_signed/ca.pem"))
     outside.run(
-        f"testssl.sh --quiet --color 0 --warnings off --add-ca /tmp/ca.pem --jsonfile /tmp/grade.json {DOMAIN}",
+        f"testssl --quiet --color 0 --warnings off --add-ca /tmp/ca.pem --jsonfile /tmp/grade.json {DOMAIN}",
         check=False,
         seconds=900,
     )

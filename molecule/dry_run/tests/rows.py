@@ -299,6 +299,7 @@ ROWS = (
         "site",
         variables={"tls_mode": "self_signed", "verify_url": "https://localhost:8513"},
     ),
+    Row("lost certificate", ("tls",), host=f"rm {STACK}/tls/self_signed/fullchain.pem"),
     Row("certificate of which nothing is known", ("tls",), host=f"rm {STACK}/tls/self_signed/state.json"),
     Row(
         "another name", ("tls", "nginx"), variables={"nginx_server_names": ["localhost", "127.0.0.1", "truth.example"]}

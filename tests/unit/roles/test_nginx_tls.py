@@ -213,4 +213,6 @@ def test_what_is_provided_is_asked_about_with_the_rest() -> None:
     given = {"tls_certificate": "a chain", "tls_private_key": "none"}
     mounts = render(tls_mode="provided", **given)["service"]["validate"]["mounts"]
     assert mounts == {"nginx": "/etc/nginx/stack", "tls": "/etc/nginx/tls"}
-    assert render(tls_mode="self_signed")["service"]["validate"]["mounts"] == {"nginx": "/etc/nginx/stack"}
+    # Of what lies on the host nothing is asked: a dry run would refuse what the real one makes anew.
+    assert render(tls_mode="self_signed")["service"]["validate"]["mounts"] == mounts
+    assert render(tls_mode="off")["service"]["validate"]["mounts"] == {"nginx": "/etc/nginx/stack"}

@@ -107,6 +107,37 @@ def test_what_is_provided_is_judged_before_the_host_is_touched(tmp_path: Path) -
     assert "neither tls_private_key nor tls_private_key_file is set" in output
 
 
+ACME = {"tls_mode": "acme", "tls_acme_agree_tos": True, "tls_acme_server": "https://ca.example/directory"}
+RUNNING = {"nginx": [{"state": "running"}]}
+
+
+def asked(tmp_path: Path, *, answers: bool = True, package: bool = True, **tls: Any) -> tuple[int, str]:
+    """Run the role in the mode acme on a host of which the look has said that."""
+    stack = {"tls": {"answers": answers, **tls}, "services": RUNNING}
+    host = {"stack": stack, "packages": {"certbot": "4.0.0-2"} if package else {}}
+    return run(tmp_path, **{**ACME, "preflight_host": host})
+
+
+def test_an_authority_is_asked_before_anything_is_changed_where_nginx_answers_it(tmp_path: Path) -> None:
+    would = "Would ask https://ca.example/directory for a certificate for DNS:www.example.com"
+    code, output = asked(tmp_path)
+    assert code == 0, output
+    assert f"{would}: there is none" in output
+    # On a bare host it is asked once Nginx runs.
+    assert would not in asked(tmp_path, answers=False)[1]
+    state = {
+        **_tls.state(NAMES, "a chain", datetime.now(UTC), 90, 30),
+        "server": ACME["tls_acme_server"],
+        "whole": True,
+    }
+    assert would not in asked(tmp_path, acme=state)[1]
+    # A plain deploy never asks the package manager, and one that needs nothing needs no package.
+    code, output = asked(tmp_path, package=False)
+    assert code != 0
+    assert "the host has no certbot to have a certificate with (there is none): run barehost.django.site" in output
+    assert asked(tmp_path, package=False, acme=state)[0] == 0
+
+
 def test_a_scheme_that_contradicts_the_mode_is_refused(tmp_path: Path) -> None:
     code, output = run(tmp_path, tls_mode="self_signed", stack_scheme="http", preflight_host=seen())
     assert code != 0

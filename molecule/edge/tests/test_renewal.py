@@ -158,10 +158,25 @@ def test_another_name_is_proved_before_the_site_answers_to_it(ca: Authority, tmp
     assert ask("/health/live/", ca=ca.root, name=f"other.{DOMAIN}").status == 200
 
 
-def test_a_bare_host_comes_by_one_in_its_first_run(ca: Authority, edge: Host, tmp_path: Path) -> None:
+def test_a_bare_host_whose_names_lead_elsewhere_is_left_to_the_next_run(
+    ca: Authority, edge: Host, tmp_path: Path
+) -> None:
     gone = run_playbook("uninstall", "-e", "uninstall_delete_data=app")
     assert gone.code == 0, gone.message
     assert edge.run(f"ls /etc/systemd/system/{UNIT}* {STACK_DIR} 2>/dev/null || true") == ""
+    ca.finds_the_site("127.0.0.9")
+    run = run_playbook("site", ca.values(tmp_path))
+    ca.finds_the_site()
+    assert run.code != 0
+    assert "gave no certificate" in run.message
+    again = run_playbook("site", ca.values(tmp_path))
+    assert again.code == 0, again.message
+    assert ask("/health/live/", ca=ca.root).status == 200
+
+
+def test_a_bare_host_comes_by_one_in_its_first_run(ca: Authority, edge: Host, tmp_path: Path) -> None:
+    gone = run_playbook("uninstall", "-e", "uninstall_delete_data=app")
+    assert gone.code == 0, gone.message
     dry = run_playbook("site", ca.values(tmp_path), "--check", "--diff")
     assert dry.code == 0, dry.message
     run = run_playbook("site", ca.values(tmp_path))

@@ -19,6 +19,7 @@ from ansible_collections.barehost.django.plugins.module_utils import (
     _image,
     _input,
     _input_backup,
+    _nginx,
     _service,
 )
 
@@ -360,6 +361,7 @@ def run_problems(values: Mapping[str, Any]) -> list[str]:
 
 
 RULES: tuple[Rule, ...] = (
+    _nginx.problems,
     stack_name_problems,
     stack_domain_problems,
     secret_key_problems,

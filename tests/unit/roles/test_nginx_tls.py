@@ -147,7 +147,7 @@ def test_whoever_names_no_server_of_ours_gets_no_handshake() -> None:
     by_address = servers(render(tls_mode="self_signed", django_allowed_hosts=["192.0.2.7"]))[1]
     assert "ssl_reject_handshake" not in by_address
     assert "include /etc/nginx/tls/self_signed/default.con*;" in by_address
-    assert "return 444;" in by_address
+    assert "include /etc/nginx/stack/nobody.conf;" in by_address
 
 
 def test_nginx_starts_where_there_is_no_certificate_yet() -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 from ansible_collections.barehost.django.plugins.module_utils import (
     _dotenv,
+    _firewall,
     _git,
     _image,
     _input,
@@ -362,6 +363,7 @@ def run_problems(values: Mapping[str, Any]) -> list[str]:
 
 RULES: tuple[Rule, ...] = (
     _nginx.problems,
+    _firewall.problems,
     stack_name_problems,
     stack_domain_problems,
     secret_key_problems,

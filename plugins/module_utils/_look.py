@@ -16,6 +16,7 @@ from ansible_collections.barehost.django.plugins.module_utils import (
     _backup_settings,
     _backup_state,
     _compose,
+    _firewall_host,
     _host,
     _layout,
     _lock,
@@ -41,6 +42,7 @@ WISH: dict[str, Any] = {
     "ports": {"type": "list", "elements": "int", "default": []},
     "packages": {"type": "list", "elements": "str", "default": []},
     "units": {"type": "list", "elements": "str", "default": []},
+    "firewall": {"type": "bool", "default": False},
     "backups": {"type": "bool", "default": False},
     "volumes": {"type": "bool", "default": False},
     "missing": {"type": "bool", "default": True},
@@ -248,6 +250,7 @@ def look(module: AnsibleModule, project_dir: str, wish: Mapping[str, Any]) -> di
         "ports": ports,
         "packages": package_versions(module, wish["packages"]),
         "units": _units.look(wish["units"], module.run_command),
+        "firewall": _firewall_host.look(module.run_command, wanted=bool(wish.get("firewall"))),
         "stack": {
             "name": project,
             "dir": project_dir,

@@ -28,10 +28,11 @@ def report(stack: Mapping[str, Any], *, delete_data: bool, dry_run: bool) -> lis
     if not data:
         return [*lines, "Nothing else of the stack is there"]
     if delete_data:
-        return [*lines, f"{verb} for good: {data}", f"{kept}: {LEFT}"]
+        return [*lines, f"{verb} for good: {data}", f"{kept}: {LEFT}", *_firewall(stack, kept)]
     return [
         *lines,
         f"{kept}: {data}; Docker and its images",
+        *_firewall(stack, kept),
         "The playbook site brings the stack back on this data",
         f"To delete the data for good: the same again with -e uninstall_delete_data={stack['name']}",
     ]
@@ -44,6 +45,13 @@ def _left_alone(directory: str, containers: Sequence[str], volumes: Sequence[str
     ]
     lines += [f"docker rm --force {' '.join(containers)}"] if containers else []
     return lines + ([f"docker volume rm {' '.join(volumes)}"] if volumes else [])
+
+
+def _firewall(stack: Mapping[str, Any], kept: str) -> list[str]:
+    """Say that the host's firewall stays, where the stack has a part in it: without it whatever else is there would lie open."""
+    if stack["name"] not in (stack.get("firewall") or {}):
+        return []
+    return [f"{kept}: the host's firewall, and what the stack lets in (site with firewall_enabled=false takes it away)"]
 
 
 def _directory(path: str) -> str:

@@ -59,6 +59,7 @@ options:
       project: {description: As O(barehost.django.stack_info#module:project)., type: str, required: true}
       ports: {description: As O(barehost.django.stack_info#module:ports)., type: list, elements: int, default: []}
       packages: {description: As O(barehost.django.stack_info#module:packages)., type: list, elements: str, default: []}
+      firewall: {description: As O(barehost.django.stack_info#module:firewall)., type: bool, default: false}
       volumes: {description: As O(barehost.django.stack_info#module:volumes)., type: bool, default: false}
       missing: {description: As O(barehost.django.stack_info#module:missing)., type: bool, default: true}
   secrets:

@@ -42,6 +42,10 @@ options:
     type: list
     elements: str
     default: []
+  firewall:
+    description: Whether to say what there is of the firewall even where no stack has a part of it.
+    type: bool
+    default: false
   backups:
     description: Whether to say what has become of the stack's backups.
     type: bool
@@ -89,6 +93,13 @@ packages:
   returned: always
 units:
   description: Those of O(units) that are there, each with the SHA-256 of its text (C(digest)), C(enabled) and C(active).
+  type: dict
+  returned: always
+firewall:
+  description:
+    - What there is of the firewall, the C(parts) of all stacks, the digests of the rules on the disk (C(file)) and in the kernel
+      (C(loaded)), whether the C(unit) is enabled, the SSH C(connection) of this call, and C(others), firewalls that are at work
+      too. Empty where there is none and O(firewall) is not set.
   type: dict
   returned: always
 stack:

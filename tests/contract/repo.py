@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 EXPECTED_ROLES = (
     "preflight",
     "docker_engine",
+    "firewall",
     "tls",
     "mysql",
     "redis",

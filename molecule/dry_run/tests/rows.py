@@ -334,6 +334,9 @@ ROWS = (
 LOOKS_ONLY = {
     # molecule/edge has one, and runs it dry and for real.
     "acme_certificate": "asks an authority, and there is none here",
+    # Off by default; the scenario edge turns it on, in a dry run first.
+    "firewall": "does nothing until it is turned on",
+    "host_firewall": "does nothing until it is turned on",
     "config_restore": "puts back what a real run has replaced",
     "preflight": "refuses, or lets go on",
     "verify": "asks the site",

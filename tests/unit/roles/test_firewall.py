@@ -1,0 +1,62 @@
+# Copyright: (c) 2026, The barehost authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""When the role `firewall` asks the host for something: a second run must not, and nor must one that wants no firewall."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.barehost.django.plugins.module_utils import _firewall
+
+ROOT = Path(__file__).resolve().parents[3]
+PLAYBOOK = """
+- name: Decide
+  hosts: localhost
+  connection: local
+  gather_facts: false
+  tasks:
+    - name: Have the firewall
+      ansible.builtin.import_role: { name: barehost.django.firewall, tasks_from: beforehand, rolespec_validate: false }
+"""
+PART = _firewall.part({"firewall_allowed_tcp_ports": [8080, 443], "firewall_ssh_ports": [22]})
+DIGEST = _firewall.loaded(_firewall.render({"app": PART}))
+SETTLED = {"installed": True, "parts": {"app": PART}, "file": DIGEST, "loaded": DIGEST, "unit": True, "others": []}
+INSTALL, TRY = "Would install nftables", "Try the rules"
+
+
+@pytest.mark.parametrize(
+    ("seen", "enabled", "site", "asked"),
+    [
+        ({}, False, True, []),
+        (SETTLED, True, True, []),
+        ({}, True, False, []),
+        ({}, True, True, [INSTALL, TRY]),
+        ({**SETTLED, "loaded": ""}, True, True, [TRY]),
+        (SETTLED, False, True, [TRY]),
+    ],
+)
+def test_the_host_is_asked_only_where_something_is_to_be_done(
+    tmp_path: Path, *, seen: dict[str, Any], enabled: bool, site: bool, asked: list[str]
+) -> None:
+    file = tmp_path / "play.yml"
+    file.write_text(PLAYBOOK)
+    values = {
+        "preflight_host": {"firewall": seen},
+        "firewall_enabled": enabled,
+        "docker_engine_in_deploy": site,
+        "nginx_http_port": 8080,
+    }
+    env = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_FORCE_COLOR": "0"}
+    program = shutil.which("ansible-playbook") or "ansible-playbook"
+    # In a dry run, which changes nothing even on a machine that has a firewall of ours.
+    argv = [program, "-i", "localhost,", "--check", str(file), "-e", json.dumps(values)]
+    done = subprocess.run(argv, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    found = [word for word in (INSTALL, TRY) if word in done.stdout]
+    assert found == asked, done.stdout + done.stderr
+    assert "Keep the rules" not in done.stdout

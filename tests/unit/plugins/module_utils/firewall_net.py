@@ -15,12 +15,17 @@ import sys
 import time
 
 NET1, NET2 = "br-0123456789ab", "br-fe23456789ab"
-# What Docker does with a published port: 80 and 8080 lead to port 8000 of a container, for everybody but its own network.
+# A bridge that was given a name of its own in Docker.
+NAMED = "shopnet"
+BRIDGES = (NET1, NET2, NAMED)
+# What Docker does with a published port: 80 and 8080 lead to port 8000 of a container, for everybody but its own network, and
+# 8090 leads to one in the network with a name of its own.
 DOCKER = f"""
 table ip docker {{
   chain pre {{
     type nat hook prerouting priority dstnat
     iifname != "{NET1}" fib daddr type local tcp dport {{ 80, 8080 }} dnat to 172.30.1.2:8000
+    iifname != "{NAMED}" fib daddr type local tcp dport 8090 dnat to 172.30.3.2:8500
   }}
 }}
 table ip6 docker {{
@@ -36,12 +41,13 @@ LINKS = (
     ("lan", "br-ext0", ("10.78.0.1/24",), ("10.78.0.2/24",)),
     ("one", NET1, ("172.30.1.1/24", "fd30:1::1/64"), ("172.30.1.2/24", "fd30:1::2/64")),
     ("two", NET2, ("172.30.2.1/24",), ("172.30.2.2/24",)),
+    ("named", NAMED, ("172.30.3.1/24",), ("172.30.3.2/24",)),
 )
-SERVED = {"": (22, 443, 5555), "one": (8000, 9000), "outside": (6000,)}
+SERVED = {"": (22, 443, 5555), "one": (8000, 9000), "named": (8500,), "outside": (6000,)}
 ASKED = {
     "outside": [
         *((address, port) for address in ("10.77.0.1", "fd77::1") for port in (22, 80, 443, 5555, 8080)),
-        *(("172.30.1.2", 8000), ("172.30.1.2", 9000), ("fd30:1::2", 8000)),
+        *(("10.77.0.1", 8090), ("172.30.1.2", 8000), ("172.30.1.2", 9000), ("fd30:1::2", 8000)),
     ],
     "lan": [("10.78.0.1", 22), ("10.78.0.1", 80), ("10.78.0.1", 5555), ("10.78.0.1", 8080), ("172.30.1.2", 8000)],
     # To a container of another network, out, to the host, and by a published port back to a container.
@@ -67,7 +73,7 @@ def build() -> None:
     command("sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1")
     for name, link, host, other in LINKS:
         command(f"ip netns add {name}")
-        port = f"to-{name}" if link in (NET1, NET2) else link
+        port = f"to-{name}" if link in BRIDGES else link
         command(f"ip link add {port} type veth peer name eth0 netns {name}")
         if port != link:
             command(f"ip link add {link} type bridge")
@@ -133,7 +139,10 @@ def main() -> None:
     # Neighbours have to be found anew, through the rules.
     for name, *_ in LINKS:
         command(f"ip -n {name} neigh flush all")
-    say(json.dumps([before, ask_all()]))
+    under = ask_all()
+    argv = ["nft", "list", "chain", "inet", "barehost", "input"]
+    listing = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+    say(json.dumps([before, under, listing]))
     for server in servers:
         server.kill()
 

@@ -31,12 +31,13 @@ def test_exactly_what_is_let_in_is_reached() -> None:
     argv = [*APART, sys.executable, str(PROGRAM)]
     done = subprocess.run(argv, input=text, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr
-    before, under = json.loads(done.stdout.splitlines()[-1])
+    before, under, listing = json.loads(done.stdout.splitlines()[-1])
     # Without rules everything answers, so that what does not answer under them is their doing.
     assert [target for found in before.values() for target, answers in found.items() if not answers] == []
     for name in ("outside", "lan"):
         let_in = {target for target, answers in under[name].items() if answers}
         wanted = {target for target in under[name] if target.split()[1] in ("22", "80", "443")}
         assert let_in == wanted, name
+    assert _firewall.loaded(listing) == _firewall.loaded(text) != ""
     # What containers do is as it was.
     assert under["two"] == before["two"]

@@ -341,6 +341,7 @@ LOOKS_ONLY = {
     "preflight": "refuses, or lets go on",
     "verify": "asks the site",
     "http_probe": "asks the site",
+    "port_probe": "asks the host",
     "input_check": "reads variables",
     "release_rollback": "reads records",
     "restore_drill": "reads a backup; its server is gone when it ends, and only what has become of it is noted",

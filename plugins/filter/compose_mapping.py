@@ -8,7 +8,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.barehost.django.plugins.module_utils import _service
+from ansible_collections.barehost.django.plugins.module_utils import _box, _service
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,6 +40,7 @@ class FilterModule:
             "release_edge": refusing(_service.release_edge),
             "release_services": refusing(_service.release_services),
             "services_for_engine": refusing(_service.services_for_engine),
+            "service_box": refusing(_box.run_args),
             "service_reloads": refusing(_service.service_reloads),
             "service_definitions": refusing(_service.service_definitions),
             "service_guards": refusing(_service.service_guards),

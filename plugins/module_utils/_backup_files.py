@@ -35,7 +35,7 @@ LOOK_EVERY = 16 << 20
 QUERY_SECONDS = 60
 # All that lies in the stack's directory takes part in bringing it up on another host, but for its data, what is made anew,
 # and what is of this host alone.
-NOT_SETTINGS = frozenset({"backups", "lock", "media", "source", "static"})
+NOT_SETTINGS = frozenset({"backups", "lock", "media", "scratch", "source", "static"})
 
 
 class BackupError(Exception):

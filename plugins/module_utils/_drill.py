@@ -14,7 +14,7 @@ import secrets
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.barehost.django.plugins.module_utils import _backup_source, _mysql_text
+from ansible_collections.barehost.django.plugins.module_utils import _backup_source, _box, _mysql_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 LABEL = "barehost.django.drill"
 DATA = "/var/lib/mysql"
 CONFIG = "/etc/mysql/conf.d"
+# The image's own. What it needs to write beside its data: its socket, in memory, and what is sorted, on the disk.
+USER = "mysql"
+SOCKET, TEMPORARY = "/var/run/mysqld", "/tmp"  # noqa: S108 - in a container, where only this server is
 NAME = re.compile(r"[a-z0-9_]+")
 HOST = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 LOOPBACK = "127.0.0.1"
@@ -130,14 +133,18 @@ def server_cmd(server: Server) -> list[str]:
     """Return the argv that runs the server until it is removed, or its time is over; its volume goes with it."""
     label = f"{LABEL}={server.stack_dir}"
     argv = ["docker", "run", "--rm", "--init", "--name", server.name, "--label", label, "--pull", "never"]
-    argv += ["--network", "none"]
+    argv += ["--network", "none", "--user", USER, *_box.BARE, f"--tmpfs={_box.tmpfs(SOCKET, 16)}"]
     for host in sorted(set(server.hosts)):
         argv += ["--add-host", f"{host}:{LOOPBACK}"]
     limit = f"{server.memory_mb}m"
     # What serves goes first: shares count only where somebody else wants the processor, too.
     argv += ["--memory", limit, "--memory-swap", limit, "--cpus", f"{server.cpus:g}", "--cpu-shares", "128"]
     argv += ["--pids-limit", "1024", "--env", "MYSQL_ALLOW_EMPTY_PASSWORD=yes", "--env", "MYSQL_ROOT_HOST=localhost"]
-    argv += ["--mount", f"type=volume,target={DATA},volume-label={label}"]
+    argv += [
+        word
+        for target in (DATA, TEMPORARY)
+        for word in ("--mount", f"type=volume,target={target},volume-label={label}")
+    ]
     if server.config:
         argv += ["--mount", f"type=bind,source={server.config},target={CONFIG},readonly"]
     limited = [f"--kill-after={KILL_AFTER}", str(server.seconds + OUTLIVES_SECONDS), *server.entrypoint, "mysqld"]

@@ -35,6 +35,7 @@ KEPT = (
     "cap_add",
     "cap_drop",
     "security_opt",
+    "pids_limit",
     "ulimits",
     "shm_size",
 )

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
 
 from ansible_collections.barehost.django.plugins.module_utils import (
+    _box,
     _compose,
     _data_dir,
     _mysql_version,
@@ -143,7 +144,8 @@ def image_version(engine: _up.Engine, rules: Rules, reference: str, *, check: bo
     if check:
         return known or rules.of_reference(reference)
     program, *rest = rules.ask
-    code, out, _ = engine.try_call(["docker", "run", "--rm", "--network=none", f"--entrypoint={program}", name, *rest])
+    argv = ["docker", "run", "--rm", "--network=none", *_box.BARE, f"--entrypoint={program}", name, *rest]
+    code, out, _ = engine.try_call(argv)
     return (rules.of_answer(out) if code == 0 else None) or known
 
 

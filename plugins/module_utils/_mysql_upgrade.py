@@ -108,6 +108,9 @@ class Trial:
     image: str
     volumes: Sequence[Mapping[str, Any]]
     command: Sequence[str] = ()
+    user: str = ""
+    # Options of `docker run`: no more than the service may do.
+    box: Sequence[str] = ()
 
     def mounts(self) -> list[str]:
         """Return its volumes as those of the service are, named as Compose names them."""
@@ -121,4 +124,15 @@ class Trial:
     def run_cmd(self) -> list[str]:
         """Return the argv that starts it."""
         known = [f"--name={self.name}", f"--label={LABEL}={self.root}"]
-        return ["docker", "run", "--detach", *known, "--network=none", *self.mounts(), self.image, *self.command]
+        limits = [*self.box, *([f"--user={self.user}"] if self.user else [])]
+        return [
+            "docker",
+            "run",
+            "--detach",
+            *known,
+            "--network=none",
+            *limits,
+            *self.mounts(),
+            self.image,
+            *self.command,
+        ]

@@ -250,9 +250,8 @@ class Upgrade:
     def try_new(self, state: _upgrade_state.State, rows: dict[str, int]) -> None:
         """Start the new version where nobody reaches it, and compare."""
         params = self.params
-        trial = _mysql_upgrade.Trial(
-            state.trial, self.engine.project, str(self.root), params["image"], params["volumes"], params["command"]
-        )
+        known = {key: params[key] for key in ("image", "volumes", "command", "user", "box")}
+        trial = _mysql_upgrade.Trial(state.trial, self.engine.project, str(self.root), **known)
         self.engine.try_call(["docker", "rm", "--force", trial.name])
         self.engine.call(trial.run_cmd())
         self.wait(trial.name, "let root in", lambda: self.answers(trial.name), params["timeout"])

@@ -12,7 +12,7 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.barehost.django.plugins.module_utils import _guard, _validate
+from ansible_collections.barehost.django.plugins.module_utils import _box, _guard, _validate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -38,8 +38,8 @@ KEYS: dict[str, tuple[type, ...]] = {
     "healthcheck": (dict,),
     "stop_grace_seconds": (int,),
     "stop_signal": (str,),
-    "memory_mb": (int,),
     "init": (bool,),
+    **_box.KEYS,
     "replicas": (int,),
     # How a release replaces its containers: beside the old ones, or alone, after they have ended.
     "rollover": (str,),
@@ -99,7 +99,11 @@ def check_service(name: str, service: Mapping[str, Any]) -> None:
     if missing:
         msg = f"service {name}: {missing[0]} is missing"
         raise ServiceError(msg)
-    wrong = _validate.problem(service.get("validate", {})) or _guard.problem(service.get("guard", {}))
+    wrong = (
+        _validate.problem(service.get("validate", {}))
+        or _guard.problem(service.get("guard", {}))
+        or _box.problem(service)
+    )
     if wrong:
         msg = f"service {name}: {wrong}"
         raise ServiceError(msg)
@@ -168,7 +172,7 @@ _RENDER: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "ports": ("ports", lambda items: [_port(item) for item in items]),
     "healthcheck": ("healthcheck", _healthcheck),
     "stop_grace_seconds": ("stop_grace_period", lambda seconds: f"{seconds}s"),
-    "memory_mb": ("mem_limit", lambda size: f"{size}m"),
+    **_box.RENDER,
 }
 _NOT_COMPOSE = (
     "tier",
@@ -280,16 +284,19 @@ def render_project(
     name: str,
     trees: Mapping[str, str] | None = None,
     files: Mapping[str, str] | None = None,
+    networks: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> dict[str, Any]:
-    """Say a whole stack to Compose.
+    """Say a whole stack to Compose; networks says what those are that are more than a name.
 
     The project name is fixed in the file: called from another directory, the same file must never mean new, empty volumes.
     """
-    networks = sorted({network for service in services.values() for network in service.get("networks", [])})
+    used = {network for service in services.values() for network in service.get("networks", [])}
+    # One that no service is in is not made; the override file of an earlier release may still speak of it.
+    known = {name: dict((networks or {}).get(name, {})) for name in sorted(used | set(networks or {}))}
     return {
         "name": name,
         "services": {key: render_service(key, services[key], trees, files) for key in sorted(services)},
-        "networks": {network: {} for network in networks},
+        "networks": known,
         "volumes": {volume: {} for volume in named_volumes(services)},
     }
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, Callable
 
-from ansible_collections.barehost.django.plugins.module_utils import _compose, _edge, _release, _up, _wait
+from ansible_collections.barehost.django.plugins.module_utils import _compose, _edge, _peers, _release, _up, _wait
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -75,6 +75,9 @@ class SwitchHost:
         self.engine.call(_compose.scale_cmd(self.engine.project_dir, self.engine.files, totals))
         ids = [name for name in self.engine.ids() if name not in self.before]
         new = self.engine.containers(ids) if ids else []
+        if _peers.joins(before, new):
+            # What was there when this was planned may be something else by now, or have joined already.
+            self.engine.join([c for c in self.containers() if c.id not in ids], new)
         return {name: [c.id for c in new if c.service == name] for name in scales}
 
     def newcomers(self, services: Sequence[str]) -> Sequence[str]:

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable
 
-from ansible_collections.barehost.django.plugins.module_utils import _compose, _logs
+from ansible_collections.barehost.django.plugins.module_utils import _compose, _logs, _peers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -29,7 +29,7 @@ SETTLE_SECONDS = 4.0
 # For so long a container that is started again and again is a new one.
 NEW_SECONDS = 600
 
-TIER_LABEL = "barehost.django.tier"
+TIER_LABEL = _peers.TIER_LABEL
 # What is done to the containers that are there, without Compose.
 ALONE = ("restart", "unpause")
 # A database that says it is unhealthy may be recovering: restarting it would make it begin anew.
@@ -252,7 +252,8 @@ class Engine:
         restarted, unpaused = ([step.service for step in steps if step.action == action] for action in ALONE)
         others = [step.service for step in steps if step.action not in (*ALONE, "none")]
         touched = {*restarted, *unpaused, *others}
-        found = [c for c in self.containers() if c.service in touched] if touched else []
+        before = self.containers() if touched else []
+        found = [c for c in before if c.service in touched]
         # First of all, whatever follows: what is paused does not hear that it is to stop.
         self.unpause([c.id for c in found if c.paused])
         dead = [c.id for c in found if c.state == "dead"]
@@ -266,7 +267,15 @@ class Engine:
         if down:
             self.call(["docker", "start", *down])
         self.up(others)
+        anew = {step.service for step in steps if step.action == "recreate"}
+        if anew:
+            self.join(before, [c for c in self.containers() if c.service in anew])
         return restarted + unpaused + others
+
+    def join(self, before: Sequence[_compose.Container], new: Sequence[_compose.Container]) -> None:
+        """Have what goes on as it is find what has taken another one's place, where that is in other networks."""
+        for one in _peers.joins(before, new):
+            self.call(one.cmd())
 
     def unpause(self, ids: Sequence[str]) -> None:
         """Let containers go on that somebody has paused: the engine neither starts nor stops them as they are."""

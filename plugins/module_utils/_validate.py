@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Callable
 
-from ansible_collections.barehost.django.plugins.module_utils import _compose, _logs, _oneshot
+from ansible_collections.barehost.django.plugins.module_utils import _box, _compose, _logs, _oneshot
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -31,6 +31,7 @@ OPTIONS: dict[str, Any] = {
     "user": {"type": "str", "default": ""},
     "entrypoint": {"type": "bool", "default": False},
     "accepted": {"type": "list", "elements": "str", "default": []},
+    "box": {"type": "list", "elements": "str", "default": []},
 }
 # Key of `validate` in a service dictionary -> its type; the rest is known of the service.
 KEYS: dict[str, type] = {"command": list, "mounts": dict, "user": str, "entrypoint": bool, "accepted": list}
@@ -58,11 +59,13 @@ class Question:
     entrypoint: bool = False
     # What a program without a check of its own says when it has accepted everything.
     accepted: tuple[str, ...] = ()
+    # Options of `docker run`: what the service may not do the one that is asked may not either.
+    box: tuple[str, ...] = ()
 
     @classmethod
     def from_params(cls, params: Mapping[str, Any]) -> Question:
         """Read what OPTIONS describes."""
-        lists = {key: tuple(params[key]) for key in ("command", "accepted")}
+        lists = {key: tuple(params[key]) for key in ("command", "accepted", "box")}
         return cls(**{**params, **lists})
 
     @property
@@ -93,7 +96,9 @@ def questions_of(services: Mapping[str, Mapping[str, Any]]) -> list[dict[str, An
         service = services[name]
         entry = service.get("validate", {})
         if entry.get("command"):
-            found.append({"service": name, "image": service["image"], "mounts": own_mounts(service), **entry})
+            known = {"service": name, "image": service["image"], "mounts": own_mounts(service)}
+            box = _box.run_args(service, scratch=True)
+            found.append({**known, **({"box": box} if box else {}), **entry})
     return found
 
 
@@ -120,7 +125,7 @@ def run_cmd(question: Question, root: str, name: str, stack: str) -> list[str]:
     command = [word.replace("{scratch}", MEMORY) for word in question.command]
     volumes = [f"--volume={root}/{folder}:{target}:ro" for folder, target in sorted(question.mounts.items())]
     known = ["--name", name, "--label", f"{_oneshot.LABEL}={stack}"]
-    argv = ["docker", "run", *known, "--rm", "--network=none", *_user(question), *volumes]
+    argv = ["docker", "run", *known, "--rm", "--network=none", *question.box, *_user(question), *volumes]
     if question.entrypoint:
         return [*argv, question.image, *command]
     return [*argv, f"--entrypoint={command[0]}", question.image, *command[1:]]

@@ -174,6 +174,11 @@ options:
         type: list
         elements: str
         default: []
+      box:
+        description: Options of C(docker run) for the container that is asked, which is to have no more than the service has.
+        type: list
+        elements: str
+        default: []
   files:
     description: The rendered files. Set by the action plugin; not for playbooks.
     type: list

@@ -57,6 +57,15 @@ options:
     type: list
     elements: str
     default: []
+  user:
+    description: User that the service runs as, as its dictionary says it.
+    type: str
+    default: ""
+  box:
+    description: Options of C(docker run) for the container in which the new version is tried; see P(barehost.django.service_box#filter).
+    type: list
+    elements: str
+    default: []
   guard:
     description: What keeps the service from data that is not for it, as its dictionary says it.
     type: dict
@@ -91,6 +100,8 @@ EXAMPLES = r"""
     image: mysql:9.7
     database: shop
     volumes: "{{ stack_services.mysql.volumes }}"
+    user: "{{ stack_services.mysql.user | default('') }}"
+    box: "{{ stack_services.mysql | barehost.django.service_box }}"
     guard: "{{ stack_services.mysql.guard }}"
     healthcheck: "{{ stack_services.mysql.healthcheck.command }}"
 """
@@ -134,6 +145,8 @@ ARGUMENTS: dict[str, Any] = {
     "database": {"type": "str", "default": ""},
     "volumes": {"type": "list", "elements": "dict", "required": True},
     "command": {"type": "list", "elements": "str", "default": []},
+    "user": {"type": "str", "default": ""},
+    "box": {"type": "list", "elements": "str", "default": []},
     "guard": {"type": "dict", "options": GUARD, "required": True},
     "healthcheck": {"type": "list", "elements": "str", "required": True},
     "changing": {"type": "list", "elements": "str", "default": []},

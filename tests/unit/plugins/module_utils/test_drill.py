@@ -56,10 +56,14 @@ def test_the_server_has_no_network_and_goes_by_itself() -> None:
     label = "barehost.django.drill=/opt/shop"
     assert _drill.server_cmd(SERVER) == [
         *["docker", "run", "--rm", "--init", "--name", SERVER.name, "--label", label, "--pull", "never"],
-        *["--network", "none", "--add-host", "db:127.0.0.1", "--add-host", "mysql:127.0.0.1"],
+        *["--network", "none", "--user", "mysql"],
+        *["--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges"],
+        "--tmpfs=/var/run/mysqld:rw,noexec,nosuid,nodev,size=16m,mode=1777",
+        *["--add-host", "db:127.0.0.1", "--add-host", "mysql:127.0.0.1"],
         *["--memory", "1024m", "--memory-swap", "1024m", "--cpus", "1", "--cpu-shares", "128", "--pids-limit", "1024"],
         *["--env", "MYSQL_ALLOW_EMPTY_PASSWORD=yes", "--env", "MYSQL_ROOT_HOST=localhost"],
         *["--mount", f"type=volume,target=/var/lib/mysql,volume-label={label}"],
+        *["--mount", f"type=volume,target=/tmp,volume-label={label}"],
         *["--mount", "type=bind,source=/opt/shop/mysql/conf.d,target=/etc/mysql/conf.d,readonly"],
         *["--entrypoint", "timeout", "sha256:1234", "--kill-after=10", "720", "docker-entrypoint.sh", "mysqld"],
         *["--innodb-buffer-pool-size=256M", "--event-scheduler=OFF", "--skip-log-bin", "--performance-schema=OFF"],

@@ -11,6 +11,14 @@ import pytest
 from ansible_collections.barehost.django.plugins.module_utils import _drill, _drill_app, _oneshot
 from test_drill import MANIFEST, SERVER
 
+# What it may not do where it serves it may not do here.
+BOX: dict[str, Any] = {
+    "read_only": True,
+    "tmpfs": ["/tmp:rw,size=64m"],  # noqa: S108 - a text
+    "cap_drop": ["ALL"],
+    "security_opt": ["no-new-privileges:true"],
+    "pids_limit": 256,
+}
 # As `docker compose config --format json` of 2.26 prints it.
 SERVICE: dict[str, Any] = {
     "command": ["gunicorn"],
@@ -23,6 +31,8 @@ SERVICE: dict[str, Any] = {
     "networks": {"backend": {"aliases": ["web-9edd"]}},
     "ports": [{"target": 8000}],
     "restart": "unless-stopped",
+    **BOX,
+    "mem_limit": "3221225472",
     "volumes": [
         {"type": "bind", "source": "/opt/shop/media", "target": "/app/media", "bind": {}},
         {"type": "volume", "source": "scratch", "target": "/scratch"},
@@ -38,6 +48,7 @@ def answer(*events: dict[str, Any], done: bool = True) -> _oneshot.Answer:
 def test_it_reaches_the_throw_away_server_and_nothing_else() -> None:
     found = json.loads(_drill_app.compose_text(SERVICE, "shop/app:0a1b", SERVER))["services"]["app"]
     assert found == {
+        **BOX,
         "environment": {"DB_PASSWORD": "a$$b"},
         "image": "shop/app:0a1b",
         "network_mode": f"container:{SERVER.name}",

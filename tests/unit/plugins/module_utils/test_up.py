@@ -99,7 +99,8 @@ def test_what_is_paused_goes_on_before_anything_else_is_done_to_it() -> None:
         ["docker", "rm", "--force", "worker-1"],
         ["docker", "start", "web-2"],
     ]
-    assert fake.calls[-1][-2:] == ["redis", "worker"]
+    (started,) = [argv for argv in fake.calls if argv[1] == "compose"]
+    assert started[-2:] == ["redis", "worker"]
 
 
 def test_a_paused_container_of_no_service_hears_that_it_is_to_stop() -> None:

@@ -28,7 +28,7 @@ PLAYBOOK = """
 
     - name: Say what follows
       ansible.builtin.debug:
-        msg: "missing={{ docker_engine__missing | sort | join(',') }} daemon={{ docker_engine__daemon | to_json }}"
+        msg: "missing={{ docker_engine__missing | sort | join(',') }} daemon={{ docker_engine__daemon | to_json }} open={{ docker_engine__open }}"
 """
 
 
@@ -53,7 +53,7 @@ def found(os_id: str = "debian", os_version: str = "13", **engine: Any) -> dict[
 def decide(tmp_path: Path, info: dict[str, Any], **variables: Any) -> tuple[int, str]:
     """Run the role's decisions on the controller."""
     file = tmp_path / "play.yml"
-    file.write_text(PLAYBOOK)
+    file.write_text(variables.pop("playbook", PLAYBOOK))
     program = shutil.which("ansible-playbook") or "ansible-playbook"
     values = json.dumps({"docker_engine_info": info, "backup_enabled": False, **variables})
     env = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_FORCE_COLOR": "0"}
@@ -144,6 +144,82 @@ def test_swarm_does_not_get_live_restore(tmp_path: Path) -> None:
     code, output = decide(tmp_path, found(swarm=True))
     assert code == 0, output
     assert '"live-restore": false' in output
+
+
+def test_containers_of_others_get_the_defaults_of_the_benchmark_too(tmp_path: Path) -> None:
+    code, output = decide(tmp_path, found())
+    assert code == 0, output
+    assert '"icc": false' in output
+    assert '"no-new-privileges": true' in output
+    # IPv6 and the host's own loopback reach what is published through it.
+    assert "userland-proxy" not in output
+    assert "userns-remap" not in output
+
+
+@pytest.mark.parametrize(
+    ("variables", "daemon_json"),
+    [
+        ({}, '{"icc": true, "no-new-privileges": false}'),
+        ({"docker_engine_daemon": {"icc": True, "no-new-privileges": False}}, ""),
+        ({"docker_engine_source": "existing"}, ""),
+        ({"docker_engine_harden": False}, ""),
+    ],
+)
+def test_whoever_says_otherwise_of_their_engine_is_heard(
+    tmp_path: Path, variables: dict[str, Any], daemon_json: str
+) -> None:
+    info = found(present=True, version="26.1.5", compose_version="2.26.1", daemon_json=daemon_json)
+    code, output = decide(tmp_path, info, **variables)
+    assert code == 0, output
+    assert '"icc": false' not in output
+    assert '"no-new-privileges": true' not in output
+
+
+SOCKETS = """
+- name: Open
+  hosts: localhost
+  connection: local
+  gather_facts: false
+  tasks:
+    - name: Have the engine
+      ansible.builtin.include_role:
+        name: barehost.django.docker_engine
+        tasks_from: beforehand
+      vars: { docker_engine_in_deploy: true }
+"""
+
+
+@pytest.mark.parametrize("place", ["file", "variable"])
+def test_an_engine_that_anybody_may_command_is_refused_and_nothing_is_changed(tmp_path: Path, place: str) -> None:
+    hosts = {"hosts": ["unix:///run/docker.sock", "tcp://0.0.0.0:2375"]}
+    own = {"live-restore": True, "log-driver": "local", "log-opts": {"max-file": "5", "max-size": "10m"}}
+    safe = {"icc": False, "no-new-privileges": True}
+    daemon = json.dumps({**own, **safe, **(hosts if place == "file" else {})})
+    info = found(
+        present=True,
+        installed=True,
+        enabled=True,
+        config_stale=False,
+        version="26",
+        compose_version="2.26",
+        daemon_json=daemon,
+    )
+    extra = {"docker_engine_daemon": hosts} if place == "variable" else {}
+    code, output = decide(tmp_path, info, playbook=SOCKETS, **extra)
+    assert code != 0
+    assert (
+        "has the engine listen on tcp://0.0.0.0:2375 without tlsverify: whoever reaches it is root on the host"
+        in output
+    )
+    assert "changed=0" in output
+
+
+def test_one_that_asks_for_a_certificate_is_taken(tmp_path: Path) -> None:
+    daemon = '{"hosts": ["tcp://0.0.0.0:2376"], "tlsverify": true}'
+    code, output = decide(tmp_path, found(present=True, daemon_json=daemon))
+    assert code == 0, output
+    assert "docker_engine__open" not in output
+    assert "open=[]" in output
 
 
 def test_keys_of_the_daemon_that_are_not_ours_stay(tmp_path: Path) -> None:

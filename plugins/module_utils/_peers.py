@@ -39,7 +39,8 @@ def _tier(container: Container) -> str:
 def joins(before: Sequence[Container], new: Iterable[Container]) -> list[Join]:
     """Say who joins which network; before is what was there, new what takes the place of some of it.
 
-    What is in front of the application never gets to where data is.
+    What goes on follows what is new. But data stays where it is, and what is new follows it: an earlier release on its way back
+    knows other networks. And what is in front of the application never gets to where data is.
     """
     new = list(new)
     names, ids = {c.service for c in new}, {c.id for c in new}
@@ -50,12 +51,13 @@ def joins(before: Sequence[Container], new: Iterable[Container]) -> list[Join]:
         seen_in = {network for c in before if c.service == one.service for network in c.addresses}
         for peer in before:
             there = set(peer.addresses)
-            # A server asks nobody.
-            asks = _tier(peer) != "data" and (peer.running or peer.paused)
-            lasting = asks and peer.service not in names and peer.id not in ids
+            lasting = (peer.running or peer.paused) and peer.service not in names and peer.id not in ids
             if not lasting or not seen_in & there or set(one.addresses) & there:
                 continue
-            allowed = sorted(set(one.addresses) - (data if _tier(peer) == "edge" else set()))
-            if allowed:
-                found.setdefault(Join(allowed[0], peer.id, peer.service))
+            tiers = (_tier(one), _tier(peer))
+            if tiers == ("app", "data"):
+                found.setdefault(Join(min(seen_in & there), one.id, one.service))
+            elif "data" not in tiers or tiers == ("data", "app"):
+                allowed = set(one.addresses) - (data if "edge" in tiers else set())
+                found.update({Join(network, peer.id, peer.service): None for network in sorted(allowed)[:1]})
     return list(found)

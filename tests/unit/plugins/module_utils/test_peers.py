@@ -62,6 +62,24 @@ def test_nginx_follows_the_application_but_never_to_the_data() -> None:
     assert _peers.joins(there, [one("web-2", "data")]) == []
 
 
+def test_a_release_that_comes_back_with_its_own_networks_joins_its_database() -> None:
+    """And the database does not get a way out for it."""
+    there = [
+        one("mysql-2", "data"),
+        one("redis-2", "data"),
+        one("web-2", "frontend", "backend", "data"),
+        one("nginx-1", "frontend"),
+    ]
+    assert said(_peers.joins(there, [one("web-3", "frontend", "backend")])) == ["web-3 data"]
+
+
+def test_data_and_what_is_in_front_never_meet() -> None:
+    """However they once did."""
+    there = [one("mysql-1", "frontend"), one("nginx-1", "frontend")]
+    assert _peers.joins(there, [one("mysql-2", "data")]) == []
+    assert _peers.joins(there, [one("nginx-2", "edge")]) == []
+
+
 def test_what_is_replaced_itself_joins_nothing() -> None:
     assert _peers.joins(OLD[:2], [one("mysql-2", "data"), one("redis-2", "data")]) == []
 

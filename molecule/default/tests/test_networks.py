@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 HEALTH = "/health/"
 # As every stack had them before there was the network `data`.
 BEFORE = {
-    **dict.fromkeys(("mysql", "redis", "worker", "beat"), {"networks": ["backend"]}),
+    **{name: {"networks": ["backend"]} for name in ("mysql", "redis", "worker", "beat")},
     "web": {"networks": ["frontend", "backend"]},
 }
 # No release has this page.
@@ -74,8 +74,9 @@ def stack_of_before(root: Any, playbook: Callable[..., Any]) -> Iterator[None]:
     assert playbook("deploy").code == 0
 
 
+@pytest.mark.usefixtures("stack_of_before")
 def test_what_serves_has_its_database_again_before_its_successor_is_there(
-    root: Any, playbook: Callable[..., Any], stack_of_before: None
+    root: Any, playbook: Callable[..., Any]
 ) -> None:
     dry = playbook("deploy", "--check")
     assert dry.code == 0, dry.message
@@ -92,17 +93,17 @@ def test_what_serves_has_its_database_again_before_its_successor_is_there(
     assert (again.code, again.stats["changed"]) == (0, 0)
 
 
-def test_a_deploy_that_fails_leaves_what_serves_with_its_database(
-    root: Any, playbook: Callable[..., Any], stack_of_before: None
-) -> None:
+@pytest.mark.usefixtures("stack_of_before")
+def test_a_deploy_that_fails_leaves_what_serves_with_its_database(root: Any, playbook: Callable[..., Any]) -> None:
     before = container_of(root, "web")
     assert playbook("deploy", "-e", json.dumps(NO_HEALTH)).code != 0
     assert container_of(root, "web") == before
     assert request(HEALTH).status == HTTPStatus.OK
 
 
+@pytest.mark.usefixtures("stack_of_before")
 def test_an_earlier_release_that_takes_its_place_back_finds_its_database(
-    root: Any, playbook: Callable[..., Any], stack_of_before: None
+    root: Any, playbook: Callable[..., Any]
 ) -> None:
     """With its own settings, which know nothing of the network that MySQL is in by then."""
     never = [{"name": "never", "path": "/nowhere/", "contains": "x"}]
@@ -118,7 +119,7 @@ def test_the_way_out_can_be_taken_away_and_given_back(root: Any, playbook: Calla
         assert done.code == 0, done.message
         assert networks_of(root, "web") == networks
         # Nginx is made anew for it at the end, once.
-        assert len(found) < 50  # noqa: PLR2004 - five a second
+        assert len(found) < 50
         assert request(HEALTH).status == HTTPStatus.OK
     # It got to the application, and to nothing else.
     assert networks_of(root, "nginx") == {"frontend"}

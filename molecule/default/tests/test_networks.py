@@ -81,7 +81,7 @@ def test_what_serves_has_its_database_again_before_its_successor_is_there(
     dry = playbook("deploy", "--check")
     assert dry.code == 0, dry.message
     assert {("mysql", "recreate"), ("redis", "recreate")} <= {
-        (step["service"], step["action"]) for step in dry.part("data")["steps"]
+        (step["service"], step["action"]) for step in dry.part("image")["beside"]["steps"]
     }
     with failures() as found:
         done = playbook("deploy")

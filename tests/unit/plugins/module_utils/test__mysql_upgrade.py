@@ -24,3 +24,21 @@ def test_tables_are_asked_some_at_a_time() -> None:
         _mysql_upgrade.count_sql(["`a`.`b`", "`c`"])
         == "SELECT '`a`.`b`', COUNT(*) FROM `a`.`b` UNION ALL SELECT '`c`', COUNT(*) FROM `c`"
     )
+
+
+def test_a_new_version_is_tried_on_the_data_with_no_more_than_the_server_may_do() -> None:
+    volumes = [
+        {"type": "volume", "source": "mysql", "target": "/var/lib/mysql"},
+        {"type": "bind", "source": "mysql/conf.d", "target": "/etc/mysql/conf.d", "read_only": True},
+    ]
+    box = ["--read-only", "--cap-drop=ALL", "--memory=1352m"]
+    trial = _mysql_upgrade.Trial("trial", "shop", "/opt/shop", "mysql:9.7", volumes, [], user="mysql", box=box)
+    argv = trial.run_cmd()
+    assert argv[5:] == [
+        "--network=none",
+        *box,
+        "--user=mysql",
+        "--volume=shop_mysql:/var/lib/mysql",
+        "--volume=/opt/shop/mysql/conf.d:/etc/mysql/conf.d:ro",
+        "mysql:9.7",
+    ]

@@ -249,7 +249,7 @@ def test_an_image_that_says_nothing_is_pulled_and_asked(host: Host, monkeypatch:
     assert not host.did("pull")
     assert not host.did("run")
     assert "MySQL 8.4: an older server" in refusal(host, "own/mysql:1")
-    assert host.did("run", "--network=none", "--entrypoint=mysqld", "--version")
+    assert host.did("run", "--network=none", "--read-only", "--cap-drop=ALL", "--entrypoint=mysqld", "--version")
     assert not host.did("up")
 
 

@@ -98,6 +98,15 @@ def test_what_is_created_comes_on_top_of_what_is_there_and_is_told_by_service(tm
     assert docker.calls == [_compose.scale_cmd(str(tmp_path), ["compose.yaml"], {"web": 3, "worker": 1})]
 
 
+def test_whom_a_new_container_does_not_see_it_is_brought_together_with_before_it_starts(
+    tmp_path: Path, docker: Docker
+) -> None:
+    docker.on_create = lambda: docker.containers.append(container("web-3", "web", "created", shop_inner=""))
+    host(tmp_path, docker).create({"web": 1})
+    assert docker.calls[-1] == ["docker", "network", "connect", "--alias", "nginx", "shop_inner", "nginx-1"]
+    assert not [argv for argv in docker.calls if argv[1] == "start"]
+
+
 def test_only_what_is_there_is_removed(tmp_path: Path, docker: Docker) -> None:
     place = host(tmp_path, docker)
     place.remove(["web-2", "gone"])

@@ -101,6 +101,14 @@ ROWS = (
     Row("beat again", ("celery",), variables={"celery_beat_enabled": True}),
     Row("two workers", ("celery",), variables={"celery_worker_replicas": 2}),
     Row("one worker again", ("celery",), variables={"celery_worker_replicas": 1}),
+    Row("memory of the web process", ("django",), variables={"django_memory_mb": 900}),
+    Row(
+        "powers of the worker",
+        ("stack",),
+        variables={"stack_service_overrides": {"worker": {"cap_add": ["NET_BIND_SERVICE"]}}},
+    ),
+    Row("no way out", ("stack", "release_switch", "compose_up"), variables={"stack_outbound": False}),
+    Row("a way out again", ("stack",), variables={"stack_outbound": True}),
     # The host.
     Row("edited file of Nginx", ("nginx",), host=f"sed -i 's/26m/27m/' {STACK}/nginx/site.conf"),
     Row("edited settings", ("django",), host=f"echo 'X=1' >> {STACK}/.env"),

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parents[3]
 PLAYBOOK = """
@@ -230,3 +231,12 @@ def test_keys_of_the_daemon_that_are_not_ours_stay(tmp_path: Path) -> None:
     assert '"log-driver": "local"' in output
     assert '"debug": true' in output
     assert "registry-mirrors" not in output
+
+
+def test_whom_a_restart_stops_is_said_before_it_happens() -> None:
+    tasks = yaml.safe_load((ROOT / "roles/docker_engine/tasks/service.yml").read_text())
+    names = [task["name"] for task in tasks]
+    said = tasks[names.index("Say whom a restart stops")]
+    assert names.index("Say whom a restart stops") < names.index("Restart the engine on its new configuration")
+    assert said["when"] == "docker_engine__stale and not docker_engine__daemon['live-restore'] | bool"
+    assert "every container on the host is stopped" in said["ansible.builtin.debug"]["msg"]

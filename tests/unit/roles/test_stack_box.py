@@ -80,6 +80,12 @@ def test_a_larger_host_gives_more_and_a_small_one_enough(rendered: dict[str, Any
     assert min(memory for memory, _ in small.values()) >= 256
 
 
+def test_beat_is_not_made_anew_for_more_processes_of_the_worker(rendered: dict[str, Any], tmp_path: Path) -> None:
+    more = render(tmp_path, celery_worker_concurrency=7)["compose"]["services"]
+    before = rendered["compose"]["services"]
+    assert {name for name in before if before[name]["labels"] != more[name]["labels"]} == {"worker"}
+
+
 def test_everything_can_be_said_otherwise(tmp_path: Path) -> None:
     overrides = {
         "web": {"read_only": False, "user": "12345", "cap_add": ["NET_BIND_SERVICE"], "tmpfs": {"/var/tmp": 8}},  # noqa: S108 - a text

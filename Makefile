@@ -14,13 +14,13 @@ JUNIT := $(if $(REPORT),--junit-xml=$(REPORT))
 PYTEST := $(BIN)/pytest $(JUNIT)
 
 LINT := lint-ansible lint-yaml lint-ruff lint-format lint-mypy
-CHECK := $(LINT) unit contract
+CHECK := $(LINT) gates unit contract
 TEST := $(CHECK) app-test demo runner browser molecule-default molecule-docker_ce
 # The hosts of the demo and of the benchmarks are scenarios too, but not ones to test.
 SCENARIOS := $(filter-out bench demo scale,$(patsubst molecule/%/molecule.yml,%,$(wildcard molecule/*/molecule.yml)))
 TEST_ALL := $(filter-out molecule-%,$(TEST)) $(addprefix molecule-,$(SCENARIOS))
 
-.PHONY: help setup setup-test images host demo demo-down test test-all check lint $(LINT) unit contract app-test runner browser molecule bench bench-scale bench-data clean
+.PHONY: help setup setup-test images host demo demo-down test test-all check lint $(LINT) gates unit contract app-test runner browser molecule bench bench-scale bench-data clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "%-12s %s\n", $$1, $$2 }'
@@ -50,7 +50,7 @@ demo-down: setup ## remove the demo and its host; stop the engine if it was star
 	@rm -rf .demo
 	@$(PYTHON) tools/engine.py release
 
-check: setup-test ## lint, unit and contract tests: some five minutes
+check: setup-test ## lint, gates, unit and contract tests: some five minutes
 	@$(BIN)/python tools/test_all.py $(CHECK)
 
 test: setup-test ## everything that CI runs
@@ -75,6 +75,9 @@ lint-format:
 
 lint-mypy:
 	@$(BIN)/mypy
+
+gates: ## bandit, gixy, hadolint, shellcheck, detect-secrets over the repository and what it renders
+	@$(PYTEST) tests/gates
 
 unit: ## tests of single functions
 	@$(PYTEST) tests/unit

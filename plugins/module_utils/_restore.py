@@ -240,12 +240,17 @@ def safety_dump(job: Job, container: str, restore_id: str) -> Path:
     return path
 
 
+def flush_cmd(container: str, password_file: str, database: int) -> list[str]:
+    """Return the argv that empties one database of Redis; the password is read inside, where it is."""
+    script = 'REDISCLI_AUTH="$(cat "$0")" exec redis-cli -e -n "$1" FLUSHDB ASYNC'
+    return ["docker", "exec", container, "sh", "-c", script, password_file, str(database)]
+
+
 def flush_cache(job: Job) -> str:
     """Empty the cache, which speaks of data that is not there any more; return why that could not be done."""
     container = find_container(job.project, str(job.cache.get("service"))) if job.cache else ""
     if not container:
         return "" if not job.cache else f"{job.cache.get('service')} does not run, so the cache was not emptied"
-    script = 'REDISCLI_AUTH="$(cat "$0")" exec redis-cli -e -n "$1" FLUSHDB ASYNC'
-    argv = ["docker", "exec", container, "sh", "-c", script, str(job.cache["password_file"]), str(job.cache["db"])]
+    argv = flush_cmd(container, str(job.cache["password_file"]), int(job.cache["db"]))
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     return "" if done.returncode == 0 else f"the cache was not emptied: {_pipes.last_line(done.stdout + done.stderr)}"

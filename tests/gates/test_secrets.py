@@ -1,0 +1,95 @@
+# Copyright: (c) 2026, The barehost authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""detect-secrets, with patterns of our own, over the tracked files and over what is rendered."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from detect_secrets.core.plugins.util import get_mapping_from_secret_type_to_class
+from detect_secrets.core.secrets_collection import SecretsCollection
+from detect_secrets.settings import transient_settings
+from findings import ROOT, Finding, problems, short, tracked, unexplained
+
+if TYPE_CHECKING:
+    from conftest import Rendered
+
+PATTERNS = Path(__file__).with_name("patterns.py")
+# No more than these: with others a remark beside a line hides it, a file's name all of it, or the answer of a web site.
+FILTERS = (
+    "detect_secrets.filters.heuristic.is_indirect_reference",
+    "detect_secrets.filters.heuristic.is_likely_id_string",
+    "detect_secrets.filters.heuristic.is_not_alphanumeric_string",
+    "detect_secrets.filters.heuristic.is_potential_uuid",
+    "detect_secrets.filters.heuristic.is_prefixed_with_dollar_sign",
+    "detect_secrets.filters.heuristic.is_sequential_string",
+    "detect_secrets.filters.heuristic.is_templated_secret",
+)
+
+
+def look(paths: list[Path]) -> list[Finding]:
+    """Return what detect-secrets finds: with all that it has, and asking nobody outside."""
+    detectors = [{"name": detector.__name__} for detector in get_mapping_from_secret_type_to_class().values()]
+    ours = {"name": "StackSecrets", "path": f"file://{PATTERNS}"}
+    with transient_settings({"plugins_used": [*detectors, ours], "filters_used": [{"path": path} for path in FILTERS]}):
+        # It keeps the list of detectors from the first time.
+        get_mapping_from_secret_type_to_class.cache_clear()
+        found = SecretsCollection()
+        found.scan_files(*map(str, paths))
+    return [
+        Finding(short((ROOT / name).resolve()), secret.line_number, secret.type, secret.secret_value or "")
+        for name, secret in found
+    ]
+
+
+def world_readable(path: Path) -> bool:
+    """Whether others than the owner of a file may read it."""
+    return bool(stat.S_IMODE(path.stat().st_mode) & (stat.S_IRGRP | stat.S_IROTH))
+
+
+def test_no_tracked_file_holds_an_unexplained_secret() -> None:
+    assert problems("secrets", look([path for path in tracked() if path != PATTERNS])) == []
+
+
+def test_nothing_secret_is_in_a_rendered_file_that_others_may_read(rendered: Rendered) -> None:
+    open_files = [path for _mode, path in rendered.files() if world_readable(path)]
+    assert {"compose.yaml", "site.conf", "stack.cnf", "barehost-backup"} <= {path.name for path in open_files}
+    assert problems("rendered", look(open_files)) == []
+    for path in open_files:
+        text = path.read_text(encoding="utf-8")
+        assert [name for name, value in rendered.secrets.items() if value in text] == [], path
+
+
+def test_every_secret_is_in_a_rendered_file_that_nobody_else_reads(rendered: Rendered) -> None:
+    closed = "".join(path.read_text(encoding="utf-8") for _mode, path in rendered.files() if not world_readable(path))
+    # The stack's own name, which is no password, is read from its file alone.
+    assert [name for name, value in rendered.secrets.items() if value not in closed] == ["stack_id"]
+
+
+def test_flaws_are_found(tmp_path: Path) -> None:
+    flaw = tmp_path / "notes.txt"
+    lines = {
+        "redis://" + ":Xq7vNw2pLk@redis:6379/0",
+        "MYSQL_" + "PWD=Xq7vNw2pLk mysql",
+        "ALTER USER a IDENTIFIED " + "BY 'Xq7vNw2pLk';",
+        "require" + "pass Xq7vNw2pLk",
+        "user default on #" + "0f1e2d3c" * 8,
+        "AGE-SECRET-" + "KEY-1QQPQ5Y3ZXR8W7V6T5S4R3Q2",
+        "$ANSIBLE_" + "VAULT;1.1;AES256",
+        "$2b$" + "12$KIXQabcdefghijklmnopqrstuv",
+    }
+    for line in lines:
+        flaw.write_text(line + "  # pragma: allow" + "list secret\n")
+        assert len(unexplained("secrets", look([flaw]))) >= 1, line
+
+
+def test_a_secret_in_an_open_file_is_found(rendered: Rendered, tmp_path: Path) -> None:
+    text = (rendered.modes["plain"] / "compose.yaml").read_text(encoding="utf-8")
+    broken = tmp_path / "compose.yaml"
+    broken.write_text(
+        text.replace("MYSQL_ROOT_PASSWORD_FILE: /run/secrets/root_password", "MYSQL_ROOT_" + "PASSWORD: Xq7vNw2pLk")
+    )
+    assert look([broken]) != []
+    assert ROOT / "constraints.txt" in tracked()

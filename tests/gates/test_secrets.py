@@ -4,17 +4,20 @@
 
 from __future__ import annotations
 
+import re
 import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from detect_secrets.core.plugins.util import get_mapping_from_secret_type_to_class
 from detect_secrets.core.secrets_collection import SecretsCollection
+from detect_secrets.plugins.base import RegexBasedDetector
 from detect_secrets.settings import transient_settings
 from findings import ROOT, Finding, problems, short, tracked, unexplained
 
 if TYPE_CHECKING:
     from conftest import Rendered
+    from detect_secrets.plugins.base import BasePlugin
 
 PATTERNS = Path(__file__).with_name("patterns.py")
 # No more than these: with others a remark beside a line hides it, a file's name all of it, or the answer of a web site.
@@ -29,9 +32,19 @@ FILTERS = (
 )
 
 
+def may_find(detector: type[BasePlugin], texts: list[str]) -> bool:
+    """Whether a detector is worth asking about each line: of most of the thirty no pattern is anywhere in any of the texts."""
+    if not issubclass(detector, RegexBasedDetector):
+        return True
+    patterns = [re.compile(one.pattern, one.flags | re.MULTILINE) for one in detector.denylist]
+    return any(pattern.search(text) for text in texts for pattern in patterns)
+
+
 def look(paths: list[Path]) -> list[Finding]:
     """Return what detect-secrets finds: with all that it has, and asking nobody outside."""
-    detectors = [{"name": detector.__name__} for detector in get_mapping_from_secret_type_to_class().values()]
+    texts = [path.read_text(encoding="utf-8", errors="replace") for path in paths]
+    known = get_mapping_from_secret_type_to_class().values()
+    detectors = [{"name": detector.__name__} for detector in known if may_find(detector, texts)]
     ours = {"name": "StackSecrets", "path": f"file://{PATTERNS}"}
     with transient_settings({"plugins_used": [*detectors, ours], "filters_used": [{"path": path} for path in FILTERS]}):
         # It keeps the list of detectors from the first time.

@@ -15,12 +15,12 @@ PYTEST := $(BIN)/pytest $(JUNIT)
 
 LINT := lint-ansible lint-yaml lint-ruff lint-format lint-mypy
 CHECK := $(LINT) gates unit contract
-TEST := $(CHECK) app-test demo runner browser molecule-default molecule-docker_ce
+TEST := $(CHECK) app-test matrix demo runner browser molecule-default molecule-docker_ce
 # The hosts of the demo and of the benchmarks are scenarios too, but not ones to test.
 SCENARIOS := $(filter-out bench demo scale,$(patsubst molecule/%/molecule.yml,%,$(wildcard molecule/*/molecule.yml)))
 TEST_ALL := $(filter-out molecule-%,$(TEST)) $(addprefix molecule-,$(SCENARIOS))
 
-.PHONY: help setup setup-test images host demo demo-down test test-all check lint $(LINT) gates unit contract app-test runner browser molecule bench bench-scale bench-data clean
+.PHONY: help setup setup-test images host demo demo-down test test-all check lint $(LINT) gates unit contract app-test matrix runner browser molecule bench bench-scale bench-data clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "%-12s %s\n", $$1, $$2 }'
@@ -87,6 +87,9 @@ contract: ## tests of what the repository promises about itself
 
 app-test: images ## the app's own tests, in its image, on real MySQL and Redis
 	@app/run-tests $(JUNIT)
+
+matrix: images ## passwords with every sign, from the inventory to logins at real MySQL and Redis
+	@$(PYTEST) tests/matrix
 
 runner: ## the demo, driven by another program through ansible-runner
 	@$(PYTEST) tests/runner

@@ -13,9 +13,17 @@ from .logs import logging_config
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
+
+
+def secret(name: str, **options: str) -> str:
+    """Read a secret: from the file whose path the environment has (NAME_FILE), or from the environment itself."""
+    path = config(f"{name}_FILE", default="")
+    return Path(path).read_text(encoding="utf-8").removesuffix("\n") if path else config(name, **options)
+
+
 RELEASE_ID: str = config("RELEASE_ID", default="")
 DEBUG: bool = config("DEBUG", default=False, cast=bool)
-SECRET_KEY: str = config("SECRET_KEY")
+SECRET_KEY: str = secret("SECRET_KEY")
 if not SECRET_KEY:
     # Django itself notices at the first request that needs it.
     message = "SECRET_KEY is empty"
@@ -66,7 +74,7 @@ DATABASES: dict[str, Any] = {
         "ENGINE": "django.db.backends.mysql",
         "NAME": config("DB_NAME", default="app"),
         "USER": config("DB_USER", default="app"),
-        "PASSWORD": config("DB_PASSWORD", default=""),
+        "PASSWORD": secret("DB_PASSWORD", default=""),
         "HOST": config("DB_HOST", default="mysql"),
         "PORT": config("DB_PORT", default="3306"),
         "CONN_MAX_AGE": 60,
@@ -86,7 +94,7 @@ CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         # A database of its own: clearing the cache is FLUSHDB, and must not reach the queue.
-        "LOCATION": config("REDIS_URL", default="redis://redis:6379/2"),
+        "LOCATION": secret("REDIS_URL", default="redis://redis:6379/2"),
         "KEY_PREFIX": "backend",
         # Fail fast: the client's default, three retries with back-off, would hold a request for seconds.
         "OPTIONS": {"socket_connect_timeout": 2, "socket_timeout": 2, "retry": Retry(NoBackoff(), 1)},
@@ -94,8 +102,8 @@ CACHES = {
 }
 
 # --- Celery -------------------------------------------------------------------------------------------------------
-CELERY_BROKER_URL: str = config("CELERY_BROKER_URL", default="redis://redis:6379/0")
-CELERY_RESULT_BACKEND: str = config("CELERY_RESULT_BACKEND", default="redis://redis:6379/1")
+CELERY_BROKER_URL: str = secret("CELERY_BROKER_URL", default="redis://redis:6379/0")
+CELERY_RESULT_BACKEND: str = secret("CELERY_RESULT_BACKEND", default="redis://redis:6379/1")
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_SERIALIZER = "json"
 CELERY_RESULT_SERIALIZER = "json"
@@ -199,7 +207,7 @@ EMAIL_HOST: str = config("EMAIL_HOST", default="localhost")
 EMAIL_PORT: int = config("EMAIL_PORT", default=25, cast=int)
 EMAIL_USE_TLS: bool = config("EMAIL_USE_TLS", default=False, cast=bool)
 EMAIL_HOST_USER: str = config("EMAIL_HOST_USER", default="")
-EMAIL_HOST_PASSWORD: str = config("EMAIL_HOST_PASSWORD", default="")
+EMAIL_HOST_PASSWORD: str = secret("EMAIL_HOST_PASSWORD", default="")
 EMAIL_TIMEOUT = 10
 
 USE_I18N = True

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ansible.errors import AnsibleActionFail
 from ansible.template import trust_as_template
 from ansible.utils.collection_loader._collection_finder import _get_collection_role_path
-from ansible_collections.barehost.django.plugins.module_utils import _installed, _lock, _tree, _validate
+from ansible_collections.barehost.django.plugins.module_utils import _dotenv, _installed, _lock, _tree, _validate
 from ansible_collections.barehost.django.plugins.module_utils._action import ModuleAction
 from ansible_collections.barehost.django.plugins.modules.config_tree import TREE_SPEC
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 SUFFIX = ".j2"
 COMMAND_MODE = "0755"
+PRIVATE_MODE = "0400"
 HEADER = "Managed by Ansible (barehost.django): edit the variables, not this file."
 
 
@@ -108,10 +109,9 @@ class ActionModule(ModuleAction):
             for path, text in _installed.program(entry).items()
         ]
         for variant in tree["variants"]:
-            # Their values first: one may be made from the very variable that it is to replace.
-            values = {name: self._value(other, variables) for name, other in variant["variables"].items()}
-            content = self._render(sources[variant["of"]], templates, {**variables, **values})
+            content = self._render(sources[variant["of"]], templates, self._replaced(variant["variables"], variables))
             items.append(file_params(tree, variant["path"], content))
+        items += [self._private(tree, item, variables) for item in tree["values"]]
         digest = _tree.digest(
             (item["path"], item["content"]) for item in items if not matches(item["path"], tree["live"])
         )
@@ -119,6 +119,16 @@ class ActionModule(ModuleAction):
             content = self._render(stamp, templates, {**variables, "config_tree_digest": digest})
             items.append(file_params(tree, tree["stamp"], content))
         return items, digest
+
+    def _replaced(self, names: Mapping[str, str], variables: dict[str, Any]) -> dict[str, Any]:
+        """Return variables of which some have the values of others; these first: one may be made from what it replaces."""
+        return {**variables, **{name: self._value(other, variables) for name, other in names.items()}}
+
+    def _private(self, tree: Mapping[str, Any], item: Mapping[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
+        """Describe a file that holds one value, for one user alone."""
+        content = _dotenv.text_of(self._value(item["variable"], self._replaced(item["variables"], variables)))
+        owner = {"owner": item["owner"], "group": item["owner"]}
+        return {**file_params(tree, item["path"], content), **owner, "mode": PRIVATE_MODE, "secret": True}
 
     def _value(self, name: str, variables: dict[str, Any]) -> Any:  # noqa: ANN401 - whatever a variable holds
         templar = self._templar.copy_with_new_env(available_variables=variables)

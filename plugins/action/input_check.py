@@ -13,6 +13,7 @@ import yaml
 from ansible.errors import AnsibleError, AnsibleTemplatePluginError, AnsibleUndefinedVariable
 from ansible.parsing.vault import AnsibleVaultError
 from ansible.plugins.action import ActionBase
+from ansible.template import is_trusted_as_template
 from ansible.utils.display import Display
 from ansible_collections.barehost.django.plugins.module_utils import _input, _input_backup, _input_rules
 
@@ -24,6 +25,7 @@ ROOT = Path(__file__).parents[2]
 # Facts that roles set while they run, shared by all of them: values that refer to them cannot be judged yet.
 RUN_FACTS = frozenset({"stack_info", "stack_secrets"})
 MAX_REASON = 200
+COMMENT = "{#"
 UNDEFINED_NAME = re.compile(r"'([A-Za-z_]\w*)' is undefined")
 
 
@@ -237,7 +239,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
                 # One computed value must not hide the others from the rules.
                 values.update({} if sentences else self._resolved_entries(name, task_vars[name]))
             else:
-                sentences = _input.shape_problems(name, value, spec)
+                sentences = _comment_problems(name, task_vars[name], spec) or _input.shape_problems(name, value, spec)
                 if not sentences:
                     values[name] = value
             if sentences:
@@ -316,6 +318,13 @@ def _own_faults(found: Mapping[str, list[str]], task_vars: Mapping[str, Any]) ->
         if not (closure(name, task_vars) - {name}) & {"varnames", *found}
         for sentence in sentences
     ]
+
+
+def _comment_problems(name: str, raw: object, spec: Mapping[str, Any]) -> list[str]:
+    """Refuse a secret of which Jinja takes a part for a comment: it would be another one, and nothing would say so."""
+    if not (isinstance(raw, str) and COMMENT in raw and is_trusted_as_template(raw) and _input.is_secret(name, spec)):
+        return []
+    return [f"{name} contains {COMMENT}, which begins a comment of a template: mark it !unsafe (value not shown)"]
 
 
 def _comes_later(name: str, known: _input.Known) -> bool:

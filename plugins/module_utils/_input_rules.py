@@ -20,6 +20,7 @@ from ansible_collections.barehost.django.plugins.module_utils import (
     _image,
     _input,
     _input_backup,
+    _input_passwords,
     _nginx,
     _service,
 )
@@ -234,32 +235,12 @@ def source_problems(values: Mapping[str, Any]) -> list[str]:
     return []
 
 
-def password_problems(values: Mapping[str, Any]) -> list[str]:
-    """Refuse passwords that do not survive the files and the SQL they pass through."""
-    problems = []
-    root = values.get("mysql_root_password")
-    # The official entrypoint pastes it raw into SQL: a quote aborts the first init and leaves root without password.
-    if isinstance(root, str) and re.search(r"['\\]", root):
-        problems.append(
-            "mysql_root_password contains ' or \\, which the MySQL image cannot take at its first start: "
-            "use another character (value not shown)"
-        )
-    for name, value in sorted(values.items()):
-        secret = name.endswith("_password") or name == "django_secret_key"
-        if secret and isinstance(value, str) and re.search(r"[\x00-\x1f\x7f]", value):
-            problems.append(
-                f"{name} contains a line break or another control character, which no password file keeps: "
-                "remove it (value not shown; a block with | adds a line break, |- does not)"
-            )
-    return problems
-
-
 def environment_problems(values: Mapping[str, Any]) -> list[str]:
     """Refuse what the .env file cannot carry to the application, by name and never by value."""
     env = values.get("django_env")
     problems = [f"django_env.{problem}" for problem in _dotenv.problems(env)] if isinstance(env, Mapping) else []
     key = values.get("django_secret_key")
-    if isinstance(key, str) and key and not re.search(r"[\x00-\x1f\x7f]", key):
+    if isinstance(key, str) and key and not _input_passwords.flaw_of(key):
         problems += _dotenv.problems({"django_secret_key": key})
     return problems
 
@@ -372,7 +353,7 @@ RULES: tuple[Rule, ...] = (
     source_problems,
     git_problems,
     image_problems,
-    password_problems,
+    _input_passwords.problems,
     environment_problems,
     process_problems,
     override_problems,

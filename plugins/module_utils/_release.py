@@ -19,7 +19,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.barehost.django.plugins.module_utils import _compose, _files, _rollover
+from ansible_collections.barehost.django.plugins.module_utils import _compose, _delivery, _files, _rollover
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -33,6 +33,8 @@ STATIC_LINKS = (CURRENT, "previous", "earlier")
 # Copies of what a release was started with, by their content: the files themselves are rendered before one is tried.
 SETTINGS = "settings"
 SERVING_FILES = (_compose.BASE_FILE, ".env")
+# Beside them, for the container that migrates.
+MIGRATING_FILE = "migrate.yaml"
 _ID = re.compile(r"^[a-z0-9][a-z0-9._-]{2,62}$")
 
 
@@ -141,6 +143,11 @@ def restore_files(project_dir: str, settings: str = "") -> None:
         if kept.exists():
             mode = target.stat().st_mode & 0o777 if target.exists() else 0o600
             write_text(target, kept.read_text(encoding="utf-8"), mode)
+
+
+def serving_copies(root: Path) -> list[Path]:
+    """Return the Compose files that something may be started with: those of now, and those that are kept."""
+    return [root / _compose.BASE_FILE, root / MIGRATING_FILE, *sorted((root / RELEASES / SETTINGS).glob(f"*/{_compose.BASE_FILE}"))]
 
 
 def drop_settings(project_dir: str) -> None:
@@ -328,3 +335,4 @@ def prove(project_dir: str, release_id: str) -> None:
     if proven != record:
         write_record(record_path(project_dir, release_id), proven)
         drop_settings(project_dir)
+        _delivery.prune(Path(project_dir), [read_text(path) or "" for path in serving_copies(Path(project_dir))])

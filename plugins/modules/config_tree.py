@@ -129,6 +129,16 @@ options:
             description: Name of a variable to the name of the one whose value it has there. So no value stands among the parameters.
             type: dict
             required: true
+      values:
+        description: Files that hold the value of a variable and nothing else, for one user alone (0400).
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          path: {description: Path of the file below O(dest)., type: str, required: true}
+          variable: {description: Where the value is; no value stands among the parameters., type: str, required: true}
+          owner: {description: User id that the file belongs to., type: int, default: 0}
+          variables: {description: As of O(trees[].variants)., type: dict, default: {}}
   project:
     description: Name of the Compose project whose containers are asked in check mode; empty where there is none.
     type: str
@@ -256,6 +266,12 @@ VARIANT_SPEC: dict[str, Any] = {
     "of": {"type": "str", "required": True},
     "variables": {"type": "dict", "required": True},
 }
+VALUE_SPEC: dict[str, Any] = {
+    "path": {"type": "str", "required": True},
+    "variable": {"type": "str", "required": True},
+    "owner": {"type": "int", "default": 0},
+    "variables": {"type": "dict", "default": {}},
+}
 TREE_SPEC: dict[str, Any] = {
     "name": {"type": "str", "required": True},
     "role": {"type": "str", "required": True},
@@ -271,6 +287,7 @@ TREE_SPEC: dict[str, Any] = {
     "programs": {"type": "dict", "default": {}},
     "live": {"type": "list", "elements": "str", "default": []},
     "variants": {"type": "list", "elements": "dict", "options": VARIANT_SPEC, "default": []},
+    "values": {"type": "list", "elements": "dict", "options": VALUE_SPEC, "default": []},
 }
 DEST_MODE = 0o750
 

@@ -9,6 +9,7 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import yaml
 from detect_secrets.core.plugins.util import get_mapping_from_secret_type_to_class
 from detect_secrets.core.secrets_collection import SecretsCollection
 from detect_secrets.plugins.base import RegexBasedDetector
@@ -79,6 +80,49 @@ def test_every_secret_is_in_a_rendered_file_that_nobody_else_reads(rendered: Ren
     closed = "".join(path.read_text(encoding="utf-8") for _mode, path in rendered.files() if not world_readable(path))
     # The stack's own name, which is no password, is read from its file alone.
     assert [name for name, value in rendered.secrets.items() if value not in closed] == ["stack_id"]
+
+
+def test_secrets_that_are_files_are_in_no_environment(rendered: Rendered) -> None:
+    folder = rendered.modes["secret_files"]
+    for name in (".env", "migrate.env"):
+        text = (folder / name).read_text(encoding="utf-8")
+        lines = text.splitlines()
+        assert [secret for secret, value in rendered.secrets.items() if value in text] == []
+        assert {"DB_PASSWORD_FILE='/run/secrets/DB_PASSWORD'", "SENTRY_DSN_FILE='/run/secrets/SENTRY_DSN'"} <= set(lines)
+        assert "PLAIN='x'" in lines
+        assert not [line for line in lines if line.startswith(("DB_PASSWORD=", "SENTRY_DSN=", "REDIS_URL="))]
+    (place,) = (folder / "app_secrets").iterdir()
+    files = sorted(path for path in place.rglob("*") if path.is_file())
+    assert len(files) == 2 * 9
+    assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o400}
+    assert {path.stat().st_uid for path in files} == {12345}
+    said = {path.parent.name: path.read_text(encoding="utf-8") for path in files if path.name == "DB_PASSWORD"}
+    assert said == {
+        "app": rendered.secrets["mysql_password"],
+        "migrate": rendered.secrets["mysql_migration_password"],
+    }
+
+
+def test_secrets_that_are_files_are_mounted_by_whoever_reads_them_and_nobody_else(rendered: Rendered) -> None:
+    folder = rendered.modes["secret_files"]
+    (place,) = (folder / "app_secrets").iterdir()
+    services = yaml.safe_load((folder / "compose.yaml").read_text(encoding="utf-8"))["services"]
+    mounted = {
+        name: [one["source"] for one in service["volumes"] if one["target"] == "/run/secrets"]
+        for name, service in services.items()
+    }
+    ours = [f"./app_secrets/{place.name}/app"]
+    assert mounted == {"web": ours, "worker": ours, "beat": ours, "mysql": ["./mysql/secrets"], "nginx": [], "redis": []}
+    other = yaml.safe_load((folder / "migrate.yaml").read_text(encoding="utf-8"))["services"]["web"]
+    assert [one["source"] for one in other["volumes"]] == [f"./app_secrets/{place.name}/migrate"]
+
+
+def test_without_being_asked_for_no_secret_is_a_file_of_the_application(rendered: Rendered) -> None:
+    folder = rendered.modes["plain"]
+    assert not (folder / "app_secrets").exists()
+    assert "_FILE=" not in (folder / ".env").read_text(encoding="utf-8")
+    migrate = yaml.safe_load((folder / "migrate.yaml").read_text(encoding="utf-8"))
+    assert migrate == {"services": {"web": {"env_file": ["migrate.env"]}}}
 
 
 def test_flaws_are_found(tmp_path: Path) -> None:

@@ -111,14 +111,12 @@ def render(number: int, value: str) -> Stack:
     templar = Templar(loader, {**known, **own})
     files = {}
     for name, path in TEMPLATES.items():
-        other = templar
+        engine = templar
         if name == "migrate.env":
-            tree = known["django__web"]["config"]["variants"][0]["variables"]
-            changed = {
-                target: templar.template(trust_as_template(f"{{{{ {source} }}}}")) for target, source in tree.items()
-            }
-            other = Templar(loader, {**known, **own, **changed})
+            replaced = known["django__of_migrations"].items()
+            changed = {key: templar.template(trust_as_template(f"{{{{ {other} }}}}")) for key, other in replaced}
+            engine = Templar(loader, {**known, **own, **changed})
         text = trust_as_template((ROOT / "roles" / f"{path}.j2").read_text(encoding="utf-8"))
-        made = other.template(text, escape_backslashes=False, overrides={"trim_blocks": True, "lstrip_blocks": True})
+        made = engine.template(text, escape_backslashes=False, overrides={"trim_blocks": True, "lstrip_blocks": True})
         files[name] = "" if made is None else str(made)
     return Stack(number, {**own["stack_secrets"], "django_email_host_password": value}, files)

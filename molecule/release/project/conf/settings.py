@@ -5,13 +5,23 @@ from pathlib import Path
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
+
+
+def secret(name, default=None):
+    """Read a secret: from the file whose path the environment has, or from the environment itself."""
+    path = os.environ.get(f"{name}_FILE")
+    if path:
+        return Path(path).read_text(encoding="utf-8")
+    return os.environ[name] if default is None else os.environ.get(name, default)
+
+
 RELEASE_ID = os.environ.get("RELEASE_ID", "")
 # Only where no web server stands in front: with one, it would hide that the web server does not find a file.
 SERVE_STATIC = os.environ.get("SERVE_STATIC") == "1"
 # Two ways to a release that never gets healthy: one of the deployment, one of the image.
 BROKEN = os.environ.get("BREAK_HEALTH") == "1" or (BASE_DIR / "broken").exists()
 
-SECRET_KEY = os.environ["SECRET_KEY"]
+SECRET_KEY = secret("SECRET_KEY")
 ALLOWED_HOSTS = [host for host in os.environ.get("ALLOWED_HOSTS", "").split(",") if host]
 INSTALLED_APPS = ["django.contrib.staticfiles", "traffic"]
 MIDDLEWARE = ["traffic.views.release_header"]
@@ -27,7 +37,7 @@ DATABASES = {
         "ENGINE": "django.db.backends.mysql",
         "NAME": os.environ.get("DB_NAME", "app"),
         "USER": os.environ.get("DB_USER", "app"),
-        "PASSWORD": os.environ.get("DB_PASSWORD", ""),
+        "PASSWORD": secret("DB_PASSWORD", ""),
         "HOST": os.environ.get("DB_HOST", "mysql"),
         "PORT": os.environ.get("DB_PORT", "3306"),
         "CONN_MAX_AGE": 60,
@@ -44,7 +54,7 @@ STORAGES = {
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"},
 }
 
-CELERY_BROKER_URL = os.environ.get("CELERY_BROKER_URL", "redis://redis:6379/0")
+CELERY_BROKER_URL = secret("CELERY_BROKER_URL", "redis://redis:6379/0")
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True

@@ -10,8 +10,10 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
+from ansible_collections.barehost.django.plugins.action import config_tree
 from ansible_collections.barehost.django.plugins.module_utils import _tree
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -30,6 +32,15 @@ TREE = {
     "live": ["live/*"],
     "variants": [
         {"path": "migrate.env", "of": ".env", "variables": {"user": "migration_user", "password": "migration_password"}}
+    ],
+    "values": [
+        {"path": "own/password", "variable": "password", "owner": 10001},
+        {
+            "path": "own/other",
+            "variable": "{'it': password}['it']",
+            "owner": 10001,
+            "variables": {"password": "migration_password"},
+        },
     ],
 }
 
@@ -95,7 +106,33 @@ def test_a_variant_has_the_values_of_other_variables_and_none_is_shown(role: Pat
     assert result["file_digests"][".env"] == _tree.digest([(".env", own)])
     assert "not-for-production" not in output.replace(json.dumps(VARIABLES), "")
     changes = {item["path"]: item["action"] for item in result["changes"]}
-    assert changes == {".env": "create", "live/password": "create", "migrate.env": "create"}
+    assert changes == dict.fromkeys([".env", "live/password", "migrate.env", "own/other", "own/password"], "create")
+
+
+def test_a_file_may_hold_a_value_and_nothing_else(role: Path) -> None:
+    result, output = render(role)
+    for path, value in (("own/password", "not-for-production-1"), ("own/other", "100 % {{ not-for-production-2")):
+        assert result["file_digests"][path] == _tree.digest([(path, value)])
+    assert "not-for-production" not in output.replace(json.dumps(VARIABLES), "")
+    other, _ = render(role, password="not-for-production-3")
+    assert other["digests"] != result["digests"]
+
+
+def test_a_file_with_a_value_belongs_to_one_user_alone() -> None:
+    tree = {"name": "app", "owner": 0, "mode": "0644", "secret": [], "secret_mode": "0600", "executable": []}
+    item = {"path": "own/x", "variable": "x", "owner": 10001, "variables": {}}
+    action = config_tree.ActionModule.__new__(config_tree.ActionModule)
+    with mock.patch.object(action, "_value", lambda *_args: True):
+        found = action._private(tree, item, {})
+    assert found == {
+        "path": "own/x",
+        "content": "True",
+        "service": "app",
+        "owner": 10001,
+        "group": 10001,
+        "mode": "0400",
+        "secret": True,
+    }
 
 
 def test_a_file_that_takes_effect_by_itself_is_no_part_of_the_digest(role: Path) -> None:

@@ -163,9 +163,37 @@ def test_root_passwords_that_break_the_entrypoint(password: str) -> None:
     assert rules.rule_problems({"mysql_password": password}) == []
 
 
-def test_a_password_with_a_line_break_is_refused_by_name() -> None:
-    (problem,) = rules.rule_problems({"redis_password": "hush\n"})
-    assert problem.startswith("redis_password contains a line break")
+@pytest.mark.parametrize("char", ["\n", "\r", "\t", "\0", "\x1b", "\x7f", "\x85"])
+@pytest.mark.parametrize("name", ["redis_password", "mysql_root_password", "django_email_host_password", "django_superuser_password"])
+def test_a_password_with_a_control_character_is_refused_by_name(name: str, char: str) -> None:
+    for value in (f"hush{char}", f"{char}hush", f"hu{char}sh", char):
+        (problem,) = rules.rule_problems({name: value})
+        assert problem.startswith(f"{name} contains a line break or another control character")
+        assert "hush" not in problem
+
+
+def test_a_password_that_is_not_valid_unicode_is_refused_by_name() -> None:
+    (problem,) = rules.rule_problems({"django_email_host_password": "hush\ud800"})
+    assert problem.startswith("django_email_host_password is not valid Unicode")
+
+
+def test_a_password_that_djangos_mail_cannot_send_is_refused() -> None:
+    name = "django_email_host_password"
+    (problem,) = rules.rule_problems({name: "hush\u00f1"})
+    assert problem.startswith(f"{name} holds a letter that is not ASCII, which Python's smtplib cannot send")
+    assert "hush" not in problem
+    assert rules.rule_problems({name: "it's $X \\ #"}) == []
+    assert rules.rule_problems({name: "hush\u00f1", "django_email_backend": "shop.mail.Backend"}) == []
+
+
+@pytest.mark.parametrize("name", ["mysql_password", "mysql_root_password", "mysql_migration_password", "mysql_backup_password"])
+def test_a_password_that_mysql_does_not_take_is_refused_by_its_length(name: str) -> None:
+    assert rules.rule_problems({name: "x" * 256}) == []
+    assert rules.rule_problems({name: "\u00f1" * 128}) == []
+    for value, size in (("x" * 257, 257), ("\u00f1" * 129, 258)):
+        (problem,) = rules.rule_problems({name: value})
+        assert problem == f"{name} takes {size} bytes, and MySQL takes no password of more than 256: give a shorter one"
+    assert rules.rule_problems({"redis_password": "x" * 512, "django_email_host_password": "x" * 512}) == []
     assert "hush" not in problem
 
 

@@ -14,7 +14,6 @@ from .logs import logging_config
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 
-
 def secret(name: str, **options: str) -> str:
     """Read a secret: from the file whose path the environment has (NAME_FILE), or from the environment itself."""
     path = config(f"{name}_FILE", default="")

@@ -57,7 +57,9 @@ def problems(values: Mapping[str, object], names: Sequence[str]) -> list[str]:
 def prune(root: Path, compose_texts: Sequence[str]) -> list[str]:
     """Remove the folders that no Compose file names any more; return their names."""
     folder = root / FOLDER
-    unused = [path for path in sorted(folder.iterdir()) if not _named(path.name, compose_texts)] if folder.is_dir() else []
+    unused = (
+        [path for path in sorted(folder.iterdir()) if not _named(path.name, compose_texts)] if folder.is_dir() else []
+    )
     for path in unused:
         shutil.rmtree(path)
     return [path.name for path in unused]

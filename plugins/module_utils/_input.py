@@ -272,7 +272,9 @@ def shape_problems(name: str, value: object, spec: Mapping[str, Any], *, secret:
         return [f"{name} must be {_wanted(spec)}, not {_kind(value, hidden)}{_default(spec, hidden)}"]
     if hidden and kind == "str" and not isinstance(value, str):
         # By now it is another text than the one that was written: 0123 is 83, 1_000 is 1000, 1e3 is 1000.0.
-        return [f"{name} is a number as it is written, and not the text that it looks like: put it in quotes (value not shown)"]
+        return [
+            f"{name} is a number as it is written, and not the text that it looks like: put it in quotes (value not shown)"
+        ]
     problems = _choice_problems(name, value, spec, hidden)
     if kind == "list":
         problems += _element_problems(name, value, spec, hidden)

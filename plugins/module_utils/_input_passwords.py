@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 # What `caching_sha2_password` takes. Of a longer one MySQL only says that the operation failed, and where that is the first
 # initialisation, the data directory is left half made.
@@ -59,4 +61,6 @@ def _unsendable(name: str, text: str, values: Mapping[str, Any]) -> str | None:
     backend = str(values.get("django_email_backend", SMTP))
     if name != "django_email_host_password" or backend != SMTP or text.isascii():
         return None
-    return "holds a letter that is not ASCII, which Python's smtplib cannot send: give another password (value not shown)"
+    return (
+        "holds a letter that is not ASCII, which Python's smtplib cannot send: give another password (value not shown)"
+    )

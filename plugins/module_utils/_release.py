@@ -147,7 +147,11 @@ def restore_files(project_dir: str, settings: str = "") -> None:
 
 def serving_copies(root: Path) -> list[Path]:
     """Return the Compose files that something may be started with: those of now, and those that are kept."""
-    return [root / _compose.BASE_FILE, root / MIGRATING_FILE, *sorted((root / RELEASES / SETTINGS).glob(f"*/{_compose.BASE_FILE}"))]
+    return [
+        root / _compose.BASE_FILE,
+        root / MIGRATING_FILE,
+        *sorted((root / RELEASES / SETTINGS).glob(f"*/{_compose.BASE_FILE}")),
+    ]
 
 
 def drop_settings(project_dir: str) -> None:

@@ -10,15 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import yaml
-from detect_secrets.core.plugins.util import get_mapping_from_secret_type_to_class
+from detect_secrets.core.plugins.util import get_mapping_from_secret_type_to_class, get_plugins_from_file
 from detect_secrets.core.secrets_collection import SecretsCollection
+from detect_secrets.plugins import keyword
 from detect_secrets.plugins.base import RegexBasedDetector
 from detect_secrets.settings import transient_settings
 from findings import ROOT, Finding, problems, short, tracked, unexplained
 
 if TYPE_CHECKING:
     from conftest import Rendered
-    from detect_secrets.plugins.base import BasePlugin
+from detect_secrets.plugins.base import BasePlugin
 
 PATTERNS = Path(__file__).with_name("patterns.py")
 # No more than these: with others a remark beside a line hides it, a file's name all of it, or the answer of a web site.
@@ -33,29 +34,52 @@ FILTERS = (
 )
 
 
-def may_find(detector: type[BasePlugin], texts: list[str]) -> bool:
-    """Whether a detector is worth asking about each line: of most of the thirty no pattern is anywhere in any of the texts."""
-    if not issubclass(detector, RegexBasedDetector):
-        return True
-    patterns = [re.compile(one.pattern, one.flags | re.MULTILINE) for one in detector.denylist]
-    return any(pattern.search(text) for text in texts for pattern in patterns)
+# What there has to be for those that have no patterns, and how many different signs in it: a word; or so many that an entropy of
+# 4.5 or of 3 bits can be reached.
+NEEDED = {
+    "KeywordDetector": (re.compile("|".join(keyword.DENYLIST), re.IGNORECASE), 1),
+    "Base64HighEntropyString": (re.compile(r"[A-Za-z0-9+/=_-]{23,}"), 23),
+    "HexHighEntropyString": (re.compile(r"[0-9a-fA-F]{8,}"), 8),
+}
 
 
-def look(paths: list[Path]) -> list[Finding]:
-    """Return what detect-secrets finds: with all that it has, and asking nobody outside."""
-    texts = [path.read_text(encoding="utf-8", errors="replace") for path in paths]
-    known = get_mapping_from_secret_type_to_class().values()
-    detectors = [{"name": detector.__name__} for detector in known if may_find(detector, texts)]
-    ours = {"name": "StackSecrets", "path": f"file://{PATTERNS}"}
-    with transient_settings({"plugins_used": [*detectors, ours], "filters_used": [{"path": path} for path in FILTERS]}):
+def may_find(detector: type[BasePlugin], text: str) -> bool:
+    """Whether a detector is worth asking about each line of a text: of most of the thirty no pattern is anywhere in most texts."""
+    if issubclass(detector, RegexBasedDetector):
+        return any(re.compile(one.pattern, one.flags | re.MULTILINE).search(text) for one in detector.denylist)
+    pattern, different = NEEDED[detector.__name__]
+    return any(len(set(found)) >= different for found in pattern.findall(text))
+
+
+def scan(paths: list[Path], detector: dict[str, str]) -> SecretsCollection:
+    """Ask one detector, which asks nobody outside."""
+    with transient_settings({"plugins_used": [detector], "filters_used": [{"path": path} for path in FILTERS]}):
         # It keeps the list of detectors from the first time.
         get_mapping_from_secret_type_to_class.cache_clear()
         found = SecretsCollection()
         found.scan_files(*map(str, paths))
-    return [
-        Finding(short((ROOT / name).resolve()), secret.line_number, secret.type, secret.secret_value or "")
-        for name, secret in found
-    ]
+    return found
+
+
+def detectors() -> dict[type[BasePlugin], dict[str, str]]:
+    """Return all that detect-secrets has, and ours, each with how it is named to it."""
+    (ours,) = get_plugins_from_file(str(PATTERNS))
+    known = {one: {"name": one.__name__} for one in get_mapping_from_secret_type_to_class().values()}
+    own = {"name": ours.__name__, "path": f"file://{PATTERNS}"}
+    return {**{one: name for one, name in known.items() if one.__name__ != ours.__name__}, ours: own}
+
+
+def look(paths: list[Path]) -> list[Finding]:
+    """Return what detect-secrets finds."""
+    texts = {path: path.read_text(encoding="utf-8", errors="replace") for path in paths}
+    found = []
+    for detector, name in detectors().items():
+        if chosen := [path for path, text in texts.items() if may_find(detector, text)]:
+            found += [
+                Finding(short((ROOT / file).resolve()), secret.line_number, secret.type, secret.secret_value or "")
+                for file, secret in scan(chosen, name)
+            ]
+    return found
 
 
 def world_readable(path: Path) -> bool:
@@ -88,7 +112,9 @@ def test_secrets_that_are_files_are_in_no_environment(rendered: Rendered) -> Non
         text = (folder / name).read_text(encoding="utf-8")
         lines = text.splitlines()
         assert [secret for secret, value in rendered.secrets.items() if value in text] == []
-        assert {"DB_PASSWORD_FILE='/run/secrets/DB_PASSWORD'", "SENTRY_DSN_FILE='/run/secrets/SENTRY_DSN'"} <= set(lines)
+        assert {"DB_PASSWORD_FILE='/run/secrets/DB_PASSWORD'", "SENTRY_DSN_FILE='/run/secrets/SENTRY_DSN'"} <= set(
+            lines
+        )
         assert "PLAIN='x'" in lines
         assert not [line for line in lines if line.startswith(("DB_PASSWORD=", "SENTRY_DSN=", "REDIS_URL="))]
     (place,) = (folder / "app_secrets").iterdir()
@@ -112,7 +138,14 @@ def test_secrets_that_are_files_are_mounted_by_whoever_reads_them_and_nobody_els
         for name, service in services.items()
     }
     ours = [f"./app_secrets/{place.name}/app"]
-    assert mounted == {"web": ours, "worker": ours, "beat": ours, "mysql": ["./mysql/secrets"], "nginx": [], "redis": []}
+    assert mounted == {
+        "web": ours,
+        "worker": ours,
+        "beat": ours,
+        "mysql": ["./mysql/secrets"],
+        "nginx": [],
+        "redis": [],
+    }
     other = yaml.safe_load((folder / "migrate.yaml").read_text(encoding="utf-8"))["services"]["web"]
     assert [one["source"] for one in other["volumes"]] == [f"./app_secrets/{place.name}/migrate"]
 
@@ -120,7 +153,7 @@ def test_secrets_that_are_files_are_mounted_by_whoever_reads_them_and_nobody_els
 def test_without_being_asked_for_no_secret_is_a_file_of_the_application(rendered: Rendered) -> None:
     folder = rendered.modes["plain"]
     assert not (folder / "app_secrets").exists()
-    assert "_FILE=" not in (folder / ".env").read_text(encoding="utf-8")
+    assert "PASSWORD_FILE=" not in (folder / ".env").read_text(encoding="utf-8")
     migrate = yaml.safe_load((folder / "migrate.yaml").read_text(encoding="utf-8"))
     assert migrate == {"services": {"web": {"env_file": ["migrate.env"]}}}
 

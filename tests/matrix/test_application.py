@@ -53,7 +53,14 @@ def python(program: str, given: object, folder: Path, *words: str, **env: str) -
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(folder), "PYTHONUTF8": "1", **env}
     argv = [sys.executable, "-c", program, *words]
     done = subprocess.run(
-        argv, input=json.dumps(given), cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=120
+        argv,
+        input=json.dumps(given),
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout

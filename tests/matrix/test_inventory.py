@@ -18,7 +18,7 @@ import yaml
 from conftest import HERE, ROOT
 
 SECRETS = ("mysql_password", "redis_password", "django_email_host_password", "django_superuser_password")
-AWKWARD = "it's {{ x }} {# \"$X\" ${Y} %41 #\\ ñ 密"
+AWKWARD = 'it\'s {{ x }} {# "$X" ${Y} %41 #\\ ñ 密'
 # Python's smtplib sends nothing else.
 MAIL = AWKWARD.removesuffix(" ñ 密")
 TEMPLATE = ("{{", "{%", "{#")
@@ -156,7 +156,9 @@ def test_a_password_of_512_signs_is_fit_for_all_but_mysql(all_read: Read) -> Non
 
 def test_a_password_of_mail_that_is_not_ascii_is_refused_in_one_line(all_read: Read) -> None:
     said = all_read.said["mail"]
-    assert said.startswith("1 problem with the inventory, nothing was changed: django_email_host_password holds a letter")
+    assert said.startswith(
+        "1 problem with the inventory, nothing was changed: django_email_host_password holds a letter"
+    )
     assert "\n" not in said
 
 

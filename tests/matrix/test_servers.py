@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from servers import Server
     from stacks import Stack
 
+SOCKET = "/data/redis.sock"
 # Of what the first start of the image pastes into SQL, all that it takes.
 FIRST_ROOT = ' %41 # $X ${Y} $$ `id` {{ x }} "é" ;!&a*'
 # Each in turn is what root has; the others are as long as one server start each.
@@ -145,13 +146,13 @@ def test_redis_lets_each_password_in_by_file_and_by_command(rendered: list[Stack
         "--port",
         "0",
         "--unixsocket",
-        "/tmp/redis.sock",
+        SOCKET,
     )
     with servers.serving("redis:8-alpine", ("--tmpfs=/data", "--user=999"), command, folder) as redis:
-        cli = ("redis-cli", "-s", "/tmp/redis.sock")
+        cli = ("redis-cli", "-s", SOCKET)
         redis.wait(*cli, "ping", said="NOAUTH")
         # The healthcheck, and whoever asks about queues: the password from its file, in the environment.
-        script = 'REDISCLI_AUTH="$(cat "/matrix/$0/password")" redis-cli -e -s /tmp/redis.sock --user "u$0" --no-auth-warning ACL WHOAMI'
+        script = f'REDISCLI_AUTH="$(cat "/matrix/$0/password")" redis-cli -e -s {SOCKET} --user "u$0" --no-auth-warning ACL WHOAMI'
         numbers = "\n".join(str(stack.number) for stack in rendered)
         said = redis.run("xargs", "-P", "2", "-n", "1", "sh", "-c", script, given=numbers).split()
         assert sorted(said) == sorted(f"u{stack.number}" for stack in rendered)

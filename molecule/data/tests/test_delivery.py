@@ -44,6 +44,7 @@ def servers(machine: Host) -> Servers:
 @pytest.fixture(scope="module")
 def deploy() -> Iterator[Callable[..., PlaybookRun]]:
     """Return the function that deploys with secrets as files; in the end they are in the environment again."""
+
     def run(*options: str, **variables: object) -> PlaybookRun:
         given = json.dumps({**AS_FILES, **variables})
         return playbooks.run("deploy", "--limit", "data", "-e", given, *options, inventory=INVENTORY, host="data")

@@ -14,7 +14,7 @@ from test_accounts import EACH, SECRETS, Servers
 
 sys.path.insert(0, str(ROOT / "tests" / "matrix"))
 
-import values  # noqa: E402 - the path is set above
+import values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 # Redis has one password, and so has each purpose of MySQL: these take turns.
 TURNS = (
-    {"any": "it's \"$X\" ${Y} $$ %41 # {{ x }} {% \\", "root": ' %41 # $X ${Y} {{ x }} "é" '},
+    {"any": 'it\'s "$X" ${Y} $$ %41 # {{ x }} {% \\', "root": ' %41 # $X ${Y} {{ x }} "é" '},
     {"any": " \\' ñ 密 \U0001f512 `id` !vault &a *b ", "root": "!vault `id` 密 $$ "},
     {"any": "\\" * 255, "root": '"' * 256},
 )

@@ -6,8 +6,7 @@ from pathlib import Path
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 
-
-def secret(name, default=None):
+def secret(name: str, default: str | None = None) -> str:
     """Read a secret: from the file whose path the environment has, or from the environment itself."""
     path = os.environ.get(f"{name}_FILE")
     if path:

@@ -34,12 +34,12 @@ TREE = {
         {"path": "migrate.env", "of": ".env", "variables": {"user": "migration_user", "password": "migration_password"}}
     ],
     "values": [
-        {"path": "own/password", "variable": "password", "owner": 10001},
+        {"path": "own/password", "variable": "migration_password", "owner": 10001},
         {
             "path": "own/other",
-            "variable": "{'it': password}['it']",
+            "variable": "{'it': user}['it']",
             "owner": 10001,
-            "variables": {"password": "migration_password"},
+            "variables": {"user": "migration_user"},
         },
     ],
 }
@@ -111,10 +111,10 @@ def test_a_variant_has_the_values_of_other_variables_and_none_is_shown(role: Pat
 
 def test_a_file_may_hold_a_value_and_nothing_else(role: Path) -> None:
     result, output = render(role)
-    for path, value in (("own/password", "not-for-production-1"), ("own/other", "100 % {{ not-for-production-2")):
+    for path, value in (("own/password", "100 % {{ not-for-production-2"), ("own/other", "shop_migrate")):
         assert result["file_digests"][path] == _tree.digest([(path, value)])
     assert "not-for-production" not in output.replace(json.dumps(VARIABLES), "")
-    other, _ = render(role, password="not-for-production-3")
+    other, _ = render(role, other_password="not-for-production-3")
     assert other["digests"] != result["digests"]
 
 
@@ -122,7 +122,7 @@ def test_a_file_with_a_value_belongs_to_one_user_alone() -> None:
     tree = {"name": "app", "owner": 0, "mode": "0644", "secret": [], "secret_mode": "0600", "executable": []}
     item = {"path": "own/x", "variable": "x", "owner": 10001, "variables": {}}
     action = config_tree.ActionModule.__new__(config_tree.ActionModule)
-    with mock.patch.object(action, "_value", lambda *_args: True):
+    with mock.patch.object(action, "_value", return_value=True):
         found = action._private(tree, item, {})
     assert found == {
         "path": "own/x",

@@ -164,7 +164,9 @@ def test_root_passwords_that_break_the_entrypoint(password: str) -> None:
 
 
 @pytest.mark.parametrize("char", ["\n", "\r", "\t", "\0", "\x1b", "\x7f", "\x85"])
-@pytest.mark.parametrize("name", ["redis_password", "mysql_root_password", "django_email_host_password", "django_superuser_password"])
+@pytest.mark.parametrize(
+    "name", ["redis_password", "mysql_root_password", "django_email_host_password", "django_superuser_password"]
+)
 def test_a_password_with_a_control_character_is_refused_by_name(name: str, char: str) -> None:
     for value in (f"hush{char}", f"{char}hush", f"hu{char}sh", char):
         (problem,) = rules.rule_problems({name: value})
@@ -186,7 +188,9 @@ def test_a_password_that_djangos_mail_cannot_send_is_refused() -> None:
     assert rules.rule_problems({name: "hush\u00f1", "django_email_backend": "shop.mail.Backend"}) == []
 
 
-@pytest.mark.parametrize("name", ["mysql_password", "mysql_root_password", "mysql_migration_password", "mysql_backup_password"])
+@pytest.mark.parametrize(
+    "name", ["mysql_password", "mysql_root_password", "mysql_migration_password", "mysql_backup_password"]
+)
 def test_a_password_that_mysql_does_not_take_is_refused_by_its_length(name: str) -> None:
     assert rules.rule_problems({name: "x" * 256}) == []
     assert rules.rule_problems({name: "\u00f1" * 128}) == []

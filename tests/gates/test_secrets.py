@@ -19,7 +19,7 @@ from findings import ROOT, Finding, problems, short, tracked, unexplained
 
 if TYPE_CHECKING:
     from conftest import Rendered
-from detect_secrets.plugins.base import BasePlugin
+    from detect_secrets.plugins.base import BasePlugin
 
 PATTERNS = Path(__file__).with_name("patterns.py")
 # No more than these: with others a remark beside a line hides it, a file's name all of it, or the answer of a web site.

@@ -62,7 +62,7 @@ def serving(image: str, options: Sequence[str], command: Sequence[str], folder: 
     """Start one, with a folder of ours at /matrix."""
     name = f"barehost-matrix-{secrets.token_hex(4)}"
     limits = ("--network=none", "--memory=1g", "--cpus=1", "--pids-limit=200", f"--label={LABEL}")
-    argv = ["docker", "run", "--detach", "--rm", f"--name={name}", *limits, f"--volume={folder}:/matrix:ro", *options]
+    argv = ["docker", "run", "--detach", f"--name={name}", *limits, f"--volume={folder}:/matrix:ro", *options]
     started = subprocess.run([*argv, image, *command], capture_output=True, text=True, check=False)
     if started.returncode:
         pytest.fail(f"{image} does not start: {started.stderr.strip()}")

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from servers import Server
     from stacks import Stack
 
-SOCKET = "/data/redis.sock"
+SOCKET = "/sockets/redis.sock"
 # Of what the first start of the image pastes into SQL, all that it takes.
 FIRST_ROOT = ' %41 # $X ${Y} $$ `id` {{ x }} "é" ;!&a*'
 # Each in turn is what root has; the others are as long as one server start each.
@@ -148,7 +148,7 @@ def test_redis_lets_each_password_in_by_file_and_by_command(rendered: list[Stack
         "--unixsocket",
         SOCKET,
     )
-    with servers.serving("redis:8-alpine", ("--tmpfs=/data", "--user=999"), command, folder) as redis:
+    with servers.serving("redis:8-alpine", ("--tmpfs=/sockets", "--user=999"), command, folder) as redis:
         cli = ("redis-cli", "-s", SOCKET)
         redis.wait(*cli, "ping", said="NOAUTH")
         # The healthcheck, and whoever asks about queues: the password from its file, in the environment.

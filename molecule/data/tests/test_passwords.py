@@ -45,10 +45,11 @@ Dumper.add_representer(Unsafe, lambda dumper, value: dumper.represent_scalar("!u
 
 
 def marked(value: Any) -> Any:
-    """Mark each text as one that is no template."""
+    """Mark each text that would be taken for a template; nothing else, since `!unsafe "yes"` is true for Ansible."""
     if isinstance(value, dict):
         return {name: marked(item) for name, item in value.items()}
-    return Unsafe(value) if isinstance(value, str) else value
+    taken = isinstance(value, str) and any(mark in value for mark in ("{{", "{%", "{#"))
+    return Unsafe(value) if taken else value
 
 
 def kept(machine: Host) -> dict[str, str]:

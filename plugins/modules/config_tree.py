@@ -138,7 +138,7 @@ options:
           path: {description: Path of the file below O(dest)., type: str, required: true}
           variable: {description: Where the value is; no value stands among the parameters., type: str, required: true}
           owner: {description: User id that the file belongs to., type: int, default: 0}
-          variables: {description: As of O(trees[].variants)., type: dict, default: {}}
+          variables: {description: "As of O(trees[].variants).", type: dict, default: {}}
   project:
     description: Name of the Compose project whose containers are asked in check mode; empty where there is none.
     type: str

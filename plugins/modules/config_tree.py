@@ -47,10 +47,7 @@ options:
     elements: dict
     required: true
     suboptions:
-      name:
-        description: Name of the service that the files belong to.
-        type: str
-        required: true
+      name: {description: Name of the service that the files belong to., type: str, required: true}
       role:
         description: Role whose templates are rendered, by its full name (C(namespace.collection.role)) or by the path of its folder.
         type: str
@@ -117,14 +114,8 @@ options:
         elements: dict
         default: []
         suboptions:
-          path:
-            description: Path of the file below O(dest).
-            type: str
-            required: true
-          of:
-            description: Path of the file whose template is taken.
-            type: str
-            required: true
+          path: {description: Path of the file below O(dest)., type: str, required: true}
+          of: {description: Path of the file whose template is taken., type: str, required: true}
           variables:
             description: Name of a variable to the name of the one whose value it has there. So no value stands among the parameters.
             type: dict
@@ -252,30 +243,28 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.barehost.django.plugins.module_utils import _before, _litter, _lock, _tree, _validate
 
+TEXT = {"type": "str", "required": True}
+ROOT = {"type": "int", "default": 0}
 FILE_SPEC: dict[str, Any] = {
-    "path": {"type": "str", "required": True},
-    "content": {"type": "str", "required": True},
-    "service": {"type": "str", "required": True},
-    "owner": {"type": "int", "default": 0},
-    "group": {"type": "int", "default": 0},
+    "path": TEXT,
+    "content": TEXT,
+    "service": TEXT,
+    "owner": ROOT,
+    "group": ROOT,
     "mode": {"type": "str", "default": "0644"},
     "secret": {"type": "bool", "default": False, "no_log": False},
 }
-VARIANT_SPEC: dict[str, Any] = {
-    "path": {"type": "str", "required": True},
-    "of": {"type": "str", "required": True},
-    "variables": {"type": "dict", "required": True},
-}
+VARIANT_SPEC: dict[str, Any] = {"path": TEXT, "of": TEXT, "variables": {"type": "dict", "required": True}}
 VALUE_SPEC: dict[str, Any] = {
-    "path": {"type": "str", "required": True},
-    "variable": {"type": "str", "required": True},
-    "owner": {"type": "int", "default": 0},
+    "path": TEXT,
+    "variable": TEXT,
+    "owner": ROOT,
     "variables": {"type": "dict", "default": {}},
 }
 TREE_SPEC: dict[str, Any] = {
-    "name": {"type": "str", "required": True},
-    "role": {"type": "str", "required": True},
-    "owner": {"type": "int", "default": 0},
+    "name": TEXT,
+    "role": TEXT,
+    "owner": ROOT,
     "mode": {"type": "str", "default": "0644"},
     "secret": {"type": "list", "elements": "str", "default": [], "no_log": False},
     "secret_mode": {"type": "str", "default": "0400", "no_log": False},

@@ -14,17 +14,20 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 CREDENTIALS = ROOT / ".demo" / "credentials.json"
-URL = "http://127.0.0.1:8080"
+URL = "https://localhost:8443"
 PASSWORD_LENGTH = 24
 
 
 def write_credentials() -> None:
     """Make the file unless it is there: a second `make demo` must not change the password."""
-    if CREDENTIALS.exists():
+    known = json.loads(CREDENTIALS.read_text()) if CREDENTIALS.exists() else {}
+    if known.get("url") == URL:
         return
+    # A demo that was made before it spoke TLS keeps its password, under its new address.
+    CREDENTIALS.unlink(missing_ok=True)
     CREDENTIALS.parent.mkdir(mode=0o700, exist_ok=True)
     password = "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(PASSWORD_LENGTH))
-    document = {"url": URL, "username": "admin", "password": password}
+    document = {"username": "admin", "password": password, **known, "url": URL}
     # Never readable for others, not even for the moment between writing and chmod.
     with os.fdopen(os.open(CREDENTIALS, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(json.dumps(document, indent=2) + "\n")
@@ -34,6 +37,7 @@ def show() -> None:
     """Say where the demo is, and where its password."""
     document = json.loads(CREDENTIALS.read_text())
     print(f"\nThe demo serves at {document['url']} (administration: {document['url']}/admin/)")
+    print("The certificate is by an authority of the demo's own, so a browser warns once.")
     print(f"User: {document['username']}, password: in {CREDENTIALS.relative_to(ROOT)}")
 
 

@@ -63,6 +63,8 @@ def browser(tmp_path: Path) -> Iterator[WebDriver]:
     for flag in (*FLAGS, f"--user-data-dir={tmp_path / 'profile'}"):
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    # By the demo's own authority; whether a certificate is right is what `molecule/edge` asks.
+    options.accept_insecure_certs = True
     # With the path given, selenium does not try to download a driver.
     chrome = webdriver.Chrome(options=options, service=Service(executable_path=driver))
     chrome.set_page_load_timeout(SECONDS)

@@ -4,17 +4,21 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
 import repo
 import role_docs
+import yaml
 from ansible_collections.barehost.django.plugins.module_utils import _input
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 MAX_TASK_LINES = 100
+# A variable of another role with what is taken where nobody has set it.
+BORROWED = re.compile(r"\b([a-z][a-z0-9_]+) \| default\(('[^']*'|[0-9.]+|true|false)\)")
 every_role = pytest.mark.parametrize("role", repo.ROLES, ids=repo.ROLE_IDS)
 
 
@@ -163,6 +167,19 @@ def test_wiring_leads_to_variables_that_exist(role: Path) -> None:
                 known.update([task["register"]] if "register" in task else [])
     used = repo.value_variables(repo.defaults(role))
     assert sorted(used - known - repo.SHARED - repo.MAGIC) == []
+
+
+@every_role
+def test_a_borrowed_default_is_what_the_owner_says(role: Path) -> None:
+    """`tls_mode | default('off')` in one role and `self_signed` in the one that owns it: half of a deploy would go each way."""
+    owned = {name: value for other in repo.ROLES for name, value in repo.defaults(other).items()}
+    problems = [
+        f"{repo.short(path)}: {name} falls back to {fallback}, its own default is {owned[name]!r}"
+        for path in [*sorted(role.glob("*/**/*.yml")), *sorted((repo.ROOT / "playbooks").glob("*.yml"))]
+        for name, fallback in BORROWED.findall(re.sub(r"\\\n\s*\\?", "", repo.read(path)))
+        if name in owned and "{{" not in str(owned[name]) and owned[name] != yaml.safe_load(fallback)
+    ]
+    assert problems == []
 
 
 @every_role

@@ -29,9 +29,10 @@ USUAL = Options(Target("", 0, ""))
 def target(url: str, host: str) -> Target:
     """Read the address of the site."""
     parts = urlsplit(url)
-    if parts.scheme != "http" or not parts.hostname or parts.path not in ("", "/"):
-        raise argparse.ArgumentTypeError(f"--url is {url!r}: give http://ADDRESS:PORT, without a path")
-    return Target(parts.hostname, parts.port or 80, host or parts.netloc)
+    usual = {"http": 80, "https": 443}.get(parts.scheme)
+    if usual is None or not parts.hostname or parts.path not in ("", "/"):
+        raise argparse.ArgumentTypeError(f"--url is {url!r}: give http://ADDRESS:PORT or https://…, without a path")
+    return Target(parts.hostname, parts.port or usual, host or parts.netloc, parts.scheme == "https")
 
 
 def figure(text: str) -> tuple[str, float]:
@@ -50,7 +51,7 @@ def figure(text: str) -> tuple[str, float]:
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.load", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--url", required=True, help="http://ADDRESS:PORT")
+    parser.add_argument("--url", required=True, help="http://ADDRESS:PORT or https://ADDRESS:PORT")
     parser.add_argument("--host-header", default="", help="the site's name (default: as in the URL)")
     parser.add_argument("--seconds", type=float, default=USUAL.seconds, help="how long (default: %(default)g)")
     parser.add_argument("--report", type=Path, help="the JSON file to write")

@@ -18,19 +18,19 @@ import pytest
 ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT))
 
-from tests import playbooks  # noqa: E402 - below the root, which is not in the path before
+from tests import playbooks, site  # noqa: E402 - below the root, which is not in the path before
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 INVENTORY = ROOT / "molecule" / "data" / "inventory"
-PORT = 8160
+PORT = 8523
 STACK_DIR = "/opt/app"
 
 
 def ask(path: str, body: dict[str, Any] | None = None, seconds: float = 20) -> tuple[int, Any]:
     """Return the status and the JSON of an answer of the site; what is no JSON is text."""
-    connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=seconds)
+    connection = site.connect(PORT, seconds)
     try:
         content = None if body is None else json.dumps(body)
         connection.request("POST" if body else "GET", path, body=content, headers={"Host": "localhost"})

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from conftest import INVENTORY, PORT, ROOT, STACK_DIR, Host, ask, wait_until
 
-from tests import playbooks
+from tests import playbooks, site
 from tests.load.ledger import check_ledger
 from tests.load.process import Load
 from tests.load.report import failures, summary
@@ -145,7 +145,7 @@ def test_the_account_for_backups_reads_and_nothing_else(servers: Servers) -> Non
 
 def test_every_password_is_replaced_under_load(servers: Servers, runner: Callable[..., PlaybookRun]) -> None:
     old, new, started = servers.secrets(), new_secrets(f"load {time.time_ns()}"), servers.started()
-    with Load(f"http://127.0.0.1:{PORT}", "localhost", "--max-requests", "30000") as load:
+    with Load(site.address(PORT), "localhost", "--max-requests", "30000") as load:
         run = runner("deploy", *given(new))
     assert run.code == 0, run.message
     assert failures(load.report) == 0, summary(load.report)
@@ -184,7 +184,7 @@ def test_a_deploy_that_fails_leaves_what_serves_its_password(
 ) -> None:
     old, new = servers.secrets(), new_secrets(f"failed {time.time_ns()}")
     checks = [{"name": "teapot", "path": "/health/", "status": [418]}]
-    with Load(f"http://127.0.0.1:{PORT}", "localhost", "--max-requests", "30000") as load:
+    with Load(site.address(PORT), "localhost", "--max-requests", "30000") as load:
         run = runner("deploy", *given({**new, "verify_checks": checks, "verify_timeout_seconds": 1}))
     assert run.code != 0
     assert failures(load.report) == 0, summary(load.report)
@@ -233,7 +233,7 @@ def test_a_rotation_that_is_cut_off_is_ended_by_the_next_run(
     moment: str, servers: Servers, machine: Host, runner: Callable[..., PlaybookRun]
 ) -> None:
     old, new = servers.secrets(), new_secrets(f"cut {time.time_ns()}")
-    with Load(f"http://127.0.0.1:{PORT}", "localhost", "--max-requests", "30000") as load:
+    with Load(site.address(PORT), "localhost", "--max-requests", "30000") as load:
         Cut(machine, new).at(CUTS[moment])
         assert machine.serves()
         if servers.secret("mysql_password") != old["mysql_password"]:

@@ -12,7 +12,7 @@ import pytest
 from conftest import INVENTORY, PORT, STACK_DIR, Host
 from test_accounts import EACH, NONE, SECRETS, Servers, new_secrets
 
-from tests import playbooks
+from tests import playbooks, site
 from tests.load.process import Load
 from tests.load.report import failures, summary
 
@@ -64,7 +64,7 @@ def test_the_environment_says_where_the_secrets_are_and_holds_none(
 ) -> None:
     dry = deploy("--check", "--diff")
     assert dry.code == 0, dry.message
-    with Load(f"http://127.0.0.1:{PORT}", "localhost", "--max-requests", "30000") as load:
+    with Load(site.address(PORT), "localhost", "--max-requests", "30000") as load:
         run = deploy()
     assert run.code == 0, run.message
     assert failures(load.report) == 0, summary(load.report)
@@ -89,7 +89,7 @@ def test_the_environment_says_where_the_secrets_are_and_holds_none(
 def test_passwords_are_replaced_under_load(servers: Servers, machine: Host, deploy: Callable[..., PlaybookRun]) -> None:
     old, new, started = servers.secrets(), new_secrets(f"file {time.time_ns()}"), servers.started()
     before = machine.run(f"ls {STACK_DIR}/app_secrets").split()
-    with Load(f"http://127.0.0.1:{PORT}", "localhost", "--max-requests", "30000") as load:
+    with Load(site.address(PORT), "localhost", "--max-requests", "30000") as load:
         run = deploy(**new)
     assert run.code == 0, run.message
     assert failures(load.report) == 0, summary(load.report)

@@ -16,6 +16,7 @@ from conftest import PORT, STACK_DIR, ask, wait_until
 from contents import broken, redis, sql
 from faults import MIB, container, fill, free, is_healthy, kill, small_volume
 
+from tests import site
 from tests.load.clients import KINDS
 from tests.load.ledger import Verdict, check_ledger
 from tests.load.process import Load
@@ -41,7 +42,7 @@ def writers(per_second: int = 200) -> Load:
     """Return clients that do nothing but add rows, and note which were acknowledged."""
     rates = {kind.name: 0 for kind in KINDS} | {"ledger": per_second}
     arguments = [word for name, rate in rates.items() for word in ("--rate", f"{name}={rate}")]
-    return Load(f"http://127.0.0.1:{PORT}", "localhost", *arguments, "--connections", "ledger=8", "--timeout", "15")
+    return Load(site.address(PORT), "localhost", *arguments, "--connections", "ledger=8", "--timeout", "15")
 
 
 def verdict(load: Load) -> Verdict:

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import http.client
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,15 +14,16 @@ import pytest
 ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT))
 
-from tests import playbooks  # noqa: E402 - below the root, which is not in the path before
+from tests import playbooks, site  # noqa: E402 - below the root, which is not in the path before
 
 if TYPE_CHECKING:
+    import http.client
     from collections.abc import Callable, Iterator
 
 INVENTORY = ROOT / "molecule" / "default" / "inventory"
 HOST = "default"
-HTTP_PORT = 8090
-SECOND_PORT = 8453
+PORT = 8453
+SECOND_PORT = 8454
 STACK_DIR = "/opt/app"
 
 
@@ -49,9 +49,9 @@ class Answer:
     body: bytes
 
 
-def request(path: str, *, method: str = "GET", port: int = HTTP_PORT, **options: Any) -> Answer:
+def request(path: str, *, method: str = "GET", port: int = PORT, **options: Any) -> Answer:
     """Send one request through the published port, from outside of the host."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = site.connect(port, 10)
     connection.request(method, path, options.get("body"), options.get("headers", {}))
     answer = connection.getresponse()
     return Answer(answer.status, answer.headers, answer.read())

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from conftest import HTTP_PORT, STACK_DIR, request
+from conftest import STACK_DIR, request
 
 HEADERS = ("X-Frame-Options", "X-Content-Type-Options", "Referrer-Policy", "Content-Security-Policy")
 
@@ -112,4 +112,4 @@ def test_the_host_does_not_answer_on_a_database_port(root: Any, port: int) -> No
 
 
 def test_the_published_port_is_the_site() -> None:
-    assert request("/health/live/", port=HTTP_PORT).status == 200
+    assert request("/health/live/").status == 200

@@ -301,12 +301,6 @@ ROWS = (
         undo=of("mysql", "start"),
     ),
     # TLS.
-    Row(
-        "certificate of its own",
-        ("tls", "nginx", "django"),
-        "site",
-        variables={"tls_mode": "self_signed", "verify_url": "https://localhost:8513"},
-    ),
     Row("lost certificate", ("tls",), host=f"rm {STACK}/tls/self_signed/fullchain.pem"),
     Row("certificate of which nothing is known", ("tls",), host=f"rm {STACK}/tls/self_signed/state.json"),
     Row(
@@ -315,10 +309,11 @@ ROWS = (
     Row("longer HSTS", ("nginx", "django"), variables={"django_hsts_seconds": 7200}),
     Row("authority without its terms", (), variables={"tls_mode": "acme"}, refused=True),
     Row("certificate that is none", (), variables={"tls_mode": "provided", "tls_certificate": "none"}, refused=True),
+    Row("no TLS", ("nginx", "django"), variables={"tls_mode": "off", "verify_url": "http://127.0.0.1:8150"}),
     Row(
-        "no TLS again",
+        "TLS again",
         ("nginx", "django"),
-        variables={"tls_mode": "off", "verify_url": "http://127.0.0.1:8150"},
+        variables={"tls_mode": "self_signed", "verify_url": "https://localhost:8513"},
     ),
     # The other verbs.
     Row(

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import shutil
 import subprocess
@@ -19,14 +18,14 @@ import pytest
 ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT))
 
-from tests import playbooks  # noqa: E402 - below the root, which is not in the path before
+from tests import playbooks, site  # noqa: E402 - below the root, which is not in the path before
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 SCENARIO = ROOT / "molecule" / "release"
 INVENTORY = SCENARIO / "inventory"
-PORTS = {"release": 8110, "twin": 8120}
+PORTS = {"release": 8473, "twin": 8483}
 STACK_DIR = "/opt/app"
 VERSIONS = ROOT / ".state" / "release"
 
@@ -67,7 +66,7 @@ def status(host: str = "release") -> dict[str, Any]:
 
 def ask(path: str, host: str = "release") -> Any:
     """Return the JSON at a path of the site."""
-    connection = http.client.HTTPConnection("127.0.0.1", PORTS[host], timeout=20)
+    connection = site.connect(PORTS[host])
     connection.request("GET", path, headers={"Host": "localhost"})
     return json.loads(connection.getresponse().read())
 

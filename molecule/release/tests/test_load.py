@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from conftest import INVENTORY, PORTS, STACK_DIR, Host, ask, deploy, serving, start, version
 
-from tests import playbooks
+from tests import playbooks, site
 from tests.load.ledger import check_ledger, check_ticks
 from tests.load.process import Load
 from tests.load.report import failures, summary
@@ -41,7 +41,7 @@ def story() -> Story:
     """Release under load, in every way there is."""
     found = Story()
     first_tick = len(ask("/ticks/"))
-    with Load(f"http://127.0.0.1:{PORTS['release']}", "localhost") as load:
+    with Load(site.address(PORTS["release"]), "localhost") as load:
         for name in ("one", "two"):
             found.add(name, deploy(version(name)))
         found.add("additive", deploy(version("three", "additive")))

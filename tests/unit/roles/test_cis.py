@@ -1,6 +1,6 @@
 # Copyright: (c) 2026, The barehost authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The table of docs/security.md against what the roles render: what it calls met has to be so, and what deviates is named."""
+"""The table of docs/containers.md against what the roles render: what it calls met has to be so, and what deviates is named."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 ROOT = Path(__file__).resolve().parents[3]
-PAGE = ROOT / "docs" / "security.md"
+PAGE = ROOT / "docs" / "containers.md"
 # Those of docker-bench-security at ff26d67f25be60fc2d82a01710ee14570b2cb9db.
 IDS = [
     *(f"2.{number}" for number in range(1, 19)),

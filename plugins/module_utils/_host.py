@@ -28,6 +28,14 @@ def parse_os_release(text: str) -> dict[str, str]:
     return values
 
 
+def speaks_ipv6(proc: Path = Path("/proc")) -> bool:
+    """Return whether the kernel has IPv6 and new interfaces get it: where not, no network of the engine can have it."""
+    try:
+        return (proc / "sys/net/ipv6/conf/default/disable_ipv6").read_text(encoding="ascii").strip() == "0"
+    except OSError:
+        return False
+
+
 def parse_meminfo(text: str) -> int:
     """Return the memory of the host in MiB from /proc/meminfo."""
     match = re.search(r"^MemTotal:\s+(\d+) kB", text, re.MULTILINE)

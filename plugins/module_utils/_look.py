@@ -65,6 +65,7 @@ def host_info() -> dict[str, Any]:
         "architecture": platform.machine(),
         "python_version": platform.python_version(),
         "systemd": Path("/run/systemd/system").is_dir(),
+        "ipv6": _host.speaks_ipv6(),
     }
 
 

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 # One folder for each mode, so that which of them serves changes with the configuration of Nginx, in one step.
 FOLDER = "tls"
 SELF_SIGNED, PROVIDED, ACME = "self_signed", "provided", "acme"
-CHAIN, KEY, LISTEN, STATE = "fullchain.pem", "privkey.pem", "listen.conf", "state.json"
+CHAIN, KEY, STATE = "fullchain.pem", "privkey.pem", "state.json"
+# What Nginx includes; each kind of address has its own, since not every kernel has IPv6.
+LISTEN, LISTEN6 = "listen.conf", "listen6.conf"
 FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 # What the work of a certificate authority has come to: the file is there as long as it is not well.
 FAILURE = "certbot/failure.json"
@@ -111,7 +113,7 @@ def _seen(root: Path, mode: str, site: str, at: datetime) -> dict[str, Any]:
         ended = parsed(found["not_after"]) <= at
     except (ValueError, KeyError, TypeError, AttributeError):
         return {}
-    there = all((folder / name).is_file() for name in (KEY, LISTEN))
+    there = all((folder / name).is_file() for name in (KEY, LISTEN, LISTEN6))
     found["whole"] = there and found["fingerprint"] == _certificate.fingerprint(read(folder / CHAIN))
     # One that was there once and serves no more may end.
     found["serves"] = f"/{FOLDER}/{mode}/" in site

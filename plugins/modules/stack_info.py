@@ -75,7 +75,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 host:
-  description: Operating system, memory in MiB, processors, architecture, free disk space in MiB.
+  description: Operating system, memory in MiB, processors, architecture, free disk space in MiB, whether it speaks IPv6.
   type: dict
   returned: always
 engine:

@@ -51,6 +51,15 @@ def test_a_network_of_an_earlier_stack_stays_what_it_was(rendered: dict[str, Any
     }
 
 
+def test_nginx_has_an_address_of_ipv6_where_the_host_has(tmp_path: Path) -> None:
+    """In one network that publishes: the engine takes the first one, by its name, and not the one with IPv6."""
+    compose = render(tmp_path, stack_ipv6=True)["compose"]
+    assert members(compose) == {"frontend6": {"nginx", "web"}, "backend": APP, "data": DATA | APP}
+    assert compose["networks"]["frontend6"]["enable_ipv6"] is True
+    (pool,) = compose["networks"]["frontend6"]["ipam"]["config"]
+    assert pool["subnet"].startswith("fd")
+
+
 def test_without_a_way_out_nobody_but_nginx_has_one(tmp_path: Path) -> None:
     compose = render(tmp_path, stack_outbound=False)["compose"]
     assert members(compose) == {"frontend": {"nginx"}, "inner": {"nginx", "web"}, "data": DATA | APP}

@@ -35,6 +35,15 @@ def test_memory_is_in_mebibytes() -> None:
     assert _host.parse_meminfo("") == 0
 
 
+@pytest.mark.parametrize(("text", "speaks"), [("0\n", True), ("1\n", False), (None, False)])
+def test_a_host_speaks_ipv6_where_its_new_interfaces_do(tmp_path: Path, *, text: str | None, speaks: bool) -> None:
+    if text is not None:
+        file = tmp_path / "sys/net/ipv6/conf/default/disable_ipv6"
+        file.parent.mkdir(parents=True)
+        file.write_text(text)
+    assert _host.speaks_ipv6(tmp_path) is speaks
+
+
 def test_the_process_behind_a_real_port_is_named() -> None:
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))

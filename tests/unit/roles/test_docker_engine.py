@@ -56,7 +56,7 @@ def decide(tmp_path: Path, info: dict[str, Any], **variables: Any) -> tuple[int,
     file = tmp_path / "play.yml"
     file.write_text(variables.pop("playbook", PLAYBOOK))
     program = shutil.which("ansible-playbook") or "ansible-playbook"
-    values = json.dumps({"docker_engine_info": info, "backup_enabled": False, **variables})
+    values = json.dumps({"docker_engine_info": info, "backup_enabled": False, "tls_mode": "off", **variables})
     env = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_FORCE_COLOR": "0"}
     argv = [program, "-i", "localhost,", str(file), "-e", values]
     done = subprocess.run(argv, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
@@ -92,6 +92,12 @@ def test_debian_12_has_no_compose_and_is_refused_with_the_way_out(tmp_path: Path
             found(present=True, version="24.0.7", compose_version="2.30.1"),
             {"docker_engine_source": "existing", "backup_enabled": True, "backup_age_recipients": ["age1x"]},
             "age,zstd",
+        ),
+        # And so does a certificate.
+        (
+            found(present=True, version="24.0.7", compose_version="2.30.1"),
+            {"docker_engine_source": "existing", "tls_mode": "self_signed"},
+            "python3-cryptography",
         ),
         # Of the same packages only what is missing beside it is installed.
         (
@@ -231,6 +237,28 @@ def test_keys_of_the_daemon_that_are_not_ours_stay(tmp_path: Path) -> None:
     assert '"log-driver": "local"' in output
     assert '"debug": true' in output
     assert "registry-mirrors" not in output
+
+
+@pytest.mark.parametrize(
+    ("version", "source", "ipv6", "keys"),
+    [
+        # Debian 13 installs one for which it is an experiment.
+        ("", "distro", True, {"ip6tables", "experimental"}),
+        ("", "docker_ce", True, {"ip6tables"}),
+        ("26.1.5+dfsg1", "distro", True, {"ip6tables", "experimental"}),
+        ("28.0.4", "docker_ce", True, {"ip6tables"}),
+        ("28.0.4", "existing", True, set()),
+        ("28.0.4", "docker_ce", False, set()),
+    ],
+)
+def test_the_engine_publishes_for_ipv6_where_the_host_speaks_it(
+    tmp_path: Path, *, version: str, source: str, ipv6: bool, keys: set[str]
+) -> None:
+    info = found(present=bool(version), installed=bool(version), version=version, compose_version="2.30.1")
+    info["host"]["ipv6"] = ipv6
+    code, output = decide(tmp_path, info, docker_engine_source=source)
+    assert code == 0, output
+    assert {key for key in ("ip6tables", "experimental") if f'"{key}": true' in output} == keys
 
 
 def test_whom_a_restart_stops_is_said_before_it_happens() -> None:

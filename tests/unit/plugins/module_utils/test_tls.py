@@ -24,7 +24,7 @@ def made(root: Path, at: Any = NOW, days: int = 100, mode: str = "self_signed") 
     folder = root / "tls" / mode
     folder.mkdir(parents=True)
     (folder / "fullchain.pem").write_text(CHAIN)
-    for name in ("privkey.pem", "listen.conf"):
+    for name in ("privkey.pem", "listen.conf", "listen6.conf"):
         (folder / name).write_text("")
     (folder / "state.json").write_text(json.dumps(_tls.state(NAMES, CHAIN, at, days, 30)))
     return folder
@@ -59,7 +59,7 @@ def test_a_short_one_is_not_made_anew_in_every_run(tmp_path: Path) -> None:
     assert reason(tmp_path, days=5)
 
 
-@pytest.mark.parametrize("name", ["fullchain.pem", "privkey.pem", "listen.conf", "state.json"])
+@pytest.mark.parametrize("name", ["fullchain.pem", "privkey.pem", "listen.conf", "listen6.conf", "state.json"])
 def test_what_a_run_left_half_done_is_made_anew(tmp_path: Path, name: str) -> None:
     (made(tmp_path) / name).unlink()
     assert reason(tmp_path)

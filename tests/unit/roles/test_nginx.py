@@ -1,11 +1,12 @@
 # Copyright: (c) 2026, The barehost authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What `nginx` refuses before it renders anything."""
+"""What `nginx` refuses before it renders anything, and which paths the server refuses."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -44,3 +45,27 @@ def test_a_path_that_nginx_would_not_match_is_refused_with_its_value(path: str, 
     if done.returncode:
         refusal = f"nginx_static_url is {path}: a path of the site must start and end with a slash"
         assert refusal in " ".join(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("address", "fits"),
+    [
+        ("/", True),
+        ("/admin/", True),
+        ("/missing/a..b/..c/d../...", True),
+        ("/.well-known/acme-challenge/x", True),
+        ("/page/?next=/../admin/&to=/..", True),
+        ("/%252e%252e/", True),
+        ("/admin/auth/user/../../../x/change/", False),
+        ("/admin/auth/user/..%2F..%2f%2e%2E/x/change/", False),
+        ("/admin/./login/", False),
+        ("/api/..", False),
+        ("/api/.?x", False),
+        ("/api/%2e.", False),
+    ],
+)
+def test_a_path_has_to_mean_the_same_to_nginx_and_to_the_application(address: str, fits: bool) -> None:  # noqa: FBT001
+    maps = (ROOT / "roles" / "nginx" / "templates" / "nginx" / "maps.conf.j2").read_text()
+    found = re.search(r'map \$request_uri \$stack_path_fits \{\s+default 1;\s+"~\*(.+)" "";', maps)
+    assert found
+    assert (re.search(found[1], address, re.IGNORECASE) is None) is fits

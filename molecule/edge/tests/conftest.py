@@ -4,10 +4,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,7 +29,7 @@ HTTP_PORT, HTTPS_PORT = 8180, 8543
 PROGRAMS = ("curl", "testssl.sh", "pebble", "bsdextrautils", "dnsutils")
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Host:
     """A test host as root sees it."""
 
@@ -104,3 +104,14 @@ def wait_until(true: Callable[[], bool], what: str, seconds: float = 60) -> None
             pass
         time.sleep(0.3)
     pytest.fail(f"{what}: not within {seconds:g} s")
+
+
+import mirrored  # noqa: E402 - which needs what stands above
+
+
+@pytest.fixture(scope="session")
+def mirror(edge: Host, tmp_path_factory: pytest.TempPathFactory) -> mirrored.Site:
+    """Return the site as the hostile tests have it."""
+    site = mirrored.Site(edge, tmp_path_factory.mktemp("mirror"))
+    site.deploy()
+    return dataclasses.replace(site, ca=edge.read("tls/self_signed/ca.pem"))

@@ -36,11 +36,11 @@ REDIS = """
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
-for arguments in ({}, {"password": ""}, {"password": "guess"}, {"username": "default", "password": "guess"},
-                  {"username": "admin", "password": "guess"}, {"username": "app", "password": "guess"}):
+for user, word in ((None, None), (None, ""), (None, "guess"), ("default", "guess"), ("admin", "guess"), ("app", "guess")):
     for command in ("PING", "INFO", "CONFIG GET *", "KEYS *", "FLUSHALL", "ACL LIST", "EVAL 'return 1' 0", "DEBUG SLEEP 0"):
         try:
-            print("answered", redis.Redis(host="redis", retry=Retry(NoBackoff(), 0), protocol=2, **arguments).execute_command(command))
+            client = redis.Redis(host="redis", username=user, password=word, protocol=2, retry=Retry(NoBackoff(), 0))
+            print("answered", client.execute_command(command))
         except redis.RedisError as error:
             print(type(error).__name__, error)
 """

@@ -1,6 +1,6 @@
 # Copyright: (c) 2026, The barehost authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Looks at every process of a machine again and again, and prints where a pattern stands. Runs by itself, also on a host.
+"""Looks at every process of a machine again and again, and says where a pattern stands. Runs by itself, also on a host.
 
 The patterns come on standard input, a line each; a file that appears, or the time, ends it. Command lines are looked at wherever
 they are, since `ps` shows those of containers, too; environments only of what is in no container.
@@ -67,9 +67,15 @@ class Sampler:
                     self.said.add((pid, kind, pattern))
                     words = text.replace(b"\0", b" ")
                     at = words.find(pattern)
-                    shown = words[: 120] + b" ... " + words[max(0, at - 60) : at + 60]
+                    shown = words[:120] + b" ... " + words[max(0, at - 60) : at + 60]
                     found.append({"pid": pid, "kind": kind, "text": shown.decode(errors="replace")})
         return found
+
+
+def say(what: dict[str, str] | dict[str, int]) -> None:
+    """Print a line that a program reads."""
+    sys.stdout.write(json.dumps(what) + "\n")
+    sys.stdout.flush()
 
 
 def main() -> None:
@@ -81,10 +87,10 @@ def main() -> None:
     rounds = 0
     while time.monotonic() < end and not os.path.exists(stop):  # noqa: PTH110 - as above
         for leak in sampler.look():
-            print(json.dumps(leak), flush=True)
+            say(leak)
         rounds += 1
         time.sleep(INTERVAL)
-    print(json.dumps({"rounds": rounds, "looks": sampler.looks, "processes": len(sampler.ages)}), flush=True)
+    say({"rounds": rounds, "looks": sampler.looks, "processes": len(sampler.ages)})
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ base64, which has three forms of the same text (and nine, done twice), hexadecim
 from __future__ import annotations
 
 import base64
+import functools
 import itertools
 import re
 import secrets
@@ -30,6 +31,7 @@ PLAIN = " $HOME #%41 &<b> "
 SHOWN = 40
 # A piece of a line of a key: longer than anything that is the same in two keys of a kind.
 PIECE = 24
+FILES_AT_ONCE = 500
 # The lines of a key with the headers of its format say nothing that is secret.
 KEY_LINE = re.compile(r"^[A-Za-z0-9+/=]{20,}$", re.MULTILINE)
 
@@ -50,6 +52,7 @@ def base64_forms(text: bytes) -> set[bytes]:
     return forms
 
 
+@functools.cache
 def forms_of(text: str) -> set[bytes]:
     """Return every way in which a text of letters and digits is written that is not the text itself to begin with."""
     plain = text.encode()
@@ -59,9 +62,15 @@ def forms_of(text: str) -> set[bytes]:
     return {plain, plain.hex().encode(), plain.hex().upper().encode(), *once, *twice, *wide}
 
 
+@functools.cache
+def sorted_forms(texts: tuple[str, ...]) -> list[bytes]:
+    """Return the forms of several texts."""
+    return sorted(set(itertools.chain.from_iterable(map(forms_of, texts))))
+
+
 def pieces_of(key: str) -> list[str]:
-    """Return a piece of each line of a key, from its middle: what a first line begins with is the same in all keys of a kind."""
-    lines = KEY_LINE.findall(key)
+    """Return a piece of each line of a key but the first, which is the same in all keys of a kind, or nearly."""
+    lines = KEY_LINE.findall(key)[1:]
     return [line[max(0, len(line) - PIECE - 4) :][:PIECE] for line in lines if len(line) >= PIECE]
 
 
@@ -101,8 +110,8 @@ class Canaries:
 
     def patterns(self) -> list[bytes]:
         """Return all that is looked for, in a fixed order."""
-        texts = [self.mark, *itertools.chain.from_iterable(self.keys.values())]
-        return sorted(set(itertools.chain.from_iterable(map(forms_of, texts))))
+        texts = (self.mark, *itertools.chain.from_iterable(self.keys.values()))
+        return sorted_forms(texts)
 
     def names(self) -> list[str]:
         """Return the names of all."""
@@ -138,9 +147,13 @@ class Canaries:
             for leak in self.find(content.encode() if isinstance(content, str) else content)
         ]
 
-    def find_files(self, folders: Iterable[Path], *options: str) -> list[str]:
-        """Return the files below folders of this machine in which, or in whose name, there is one."""
-        argv = ["grep", "-rlaFs", *options, "-f", "-", "--", *map(str, folders)]
-        given = b"\n".join(pattern for pattern in self.patterns() if b"\0" not in pattern)
-        done = subprocess.run(argv, input=given, capture_output=True, check=False, env={"LC_ALL": "C"})
-        return done.stdout.decode(errors="replace").splitlines()
+    def find_files(self, paths: Iterable[Path]) -> list[str]:
+        """Return those of some files of this machine in which, or in whose name, there is one."""
+        known = list(map(str, paths))
+        patterns = b"\n".join(pattern for pattern in self.patterns() if b"\0" not in pattern)
+        found = [path for path in known if self.find(path.encode())]
+        for begin in range(0, len(known), FILES_AT_ONCE):
+            argv = ["grep", "-laFs", "-f", "-", "--", *known[begin : begin + FILES_AT_ONCE]]
+            done = subprocess.run(argv, input=patterns, capture_output=True, check=False, env={"LC_ALL": "C"})
+            found += done.stdout.decode(errors="replace").splitlines()
+        return found

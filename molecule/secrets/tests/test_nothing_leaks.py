@@ -22,6 +22,7 @@ HOMES = {
     "migrate.env": "600",
     "app_secrets": "400",
     "backup/settings.json": "600",
+    "mysql/init": "400",
     "mysql/secrets": "400",
     "redis": "400",
     "releases/settings": "600",
@@ -73,6 +74,12 @@ def test_a_container_has_secrets_in_its_environment_only_where_that_is_chosen(wo
         assert set(services) == APPLICATION | OTHERS
         found = {service for service, told in services.items() if world.canaries.find(told.encode())}
         assert found == (APPLICATION if name == "as an environment" else set()), name
+
+
+def test_only_root_gets_at_what_the_engine_has_noted(world: World) -> None:
+    mine = "find /run/containerd /var/lib/containerd /var/lib/docker -type f -readable -print0"
+    assert grep(world, f"setpriv --reuid=65534 --regid=65534 --clear-groups {mine}") == []
+    assert grep(world, mine) != []
 
 
 def test_the_secrets_are_where_they_belong_and_root_alone_gets_at_them(world: World) -> None:

@@ -279,11 +279,22 @@ def pair(number: int) -> tuple[str, str]:
     return own.pem + issuer.pem, made.key_pem(own.key)
 
 
+def checks(password: str, token: str) -> list[dict[str, Any]]:
+    """Return what verify asks: one question needs a password, and has a header that is a secret."""
+    jobs = {"name": "jobs", "path": "/api/jobs/", "headers": {"X-Token": token}}
+    login = {"username": "admin", "password": password}
+    health = {"name": "health", "path": "/health/", "until": True, "json_subset": {"status": "ok"}}
+    return [health, {**jobs, "basic_auth": login}]
+
+
 def rotated(canaries: Canaries) -> dict[str, Any]:
     """Return another value for each secret that can be replaced while the stack serves."""
     certificate, key = pair(2)
     names = [name for name in given.TEXTS if not name.startswith("backup_offsite_")]
     found: dict[str, Any] = {name: canaries.make(f"{name}, the new one", given.TEXTS[name]) for name in names}
+    found["verify_checks"] = checks(
+        found["django_superuser_password"], canaries.make("verify_checks, the new one", "-")
+    )
     found["tls_private_key"] = canaries.add_key("tls_private_key, the new one", key)
     return {
         **found,
@@ -303,8 +314,6 @@ def variables_of(host: Host, canaries: Canaries) -> dict[str, Any]:
         text=f'restrict,command="internal-sftp" {public_half(found["backup_offsite_ssh_key"])}\n',
     )
     kind, public, *_ = host.run("cat /etc/ssh/ssh_host_ed25519_key.pub").split()
-    check = {"name": "jobs", "path": "/api/jobs/", "headers": {"X-Token": canaries.make("verify_checks", "-")}}
-    check["basic_auth"] = {"username": "admin", "password": found["django_superuser_password"]}
     return {
         **found,
         "tls_mode": "provided",
@@ -312,8 +321,5 @@ def variables_of(host: Host, canaries: Canaries) -> dict[str, Any]:
         "backup_offsite_known_hosts": f"127.0.0.1 {kind} {public}",
         "ansible_become_password": canaries.make("ansible_become_password"),
         "preflight_allowed_variables": ["own_stack_secrets"],
-        "verify_checks": [
-            {"name": "health", "path": "/health/", "until": True, "json_subset": {"status": "ok"}},
-            check,
-        ],
+        "verify_checks": checks(found["django_superuser_password"], canaries.make("verify_checks", "-")),
     }

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 KEY = """-----BEGIN KEY-----
 b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAAMwAAAAtzc2gtZW
 QyNTUxOQAAACBJr6tE0cPj2i4Vf1bU9T1n0uY9k3xkW8Q2o6vWJxJH5QAAAJjzFJbM8xSW
+c0nNtZ2lKx7Qm1dTYw4hVbE9uRfG3sAoXyP6jLk5Bv8IqCz+eHr2UaMgD0FwStJnOiKp
 -----END KEY-----
 """
 WRITINGS: dict[str, Callable[[str], str]] = {
@@ -85,7 +86,7 @@ def test_what_is_no_canary_is_not_found() -> None:
 def test_a_line_of_a_key_is_found(name: str) -> None:
     canaries = Canaries()
     canaries.add_key("key", KEY)
-    for content in (KEY, KEY.splitlines()[2], KEY.splitlines()[1]):
+    for content in (KEY, KEY.splitlines()[2], KEY.splitlines()[3]):
         (leak,) = canaries.find(WRITINGS[name](content).encode())
         assert leak.name == "key"
     assert canaries.find(KEY.splitlines()[0].encode()) == []
@@ -102,7 +103,7 @@ def test_files_are_found_by_what_is_in_them(tmp_path: Path) -> None:
     value = canaries.make("one")
     for name, content in {"leak": value, "encoded": WRITINGS["base64"](value), "clean": "nothing"}.items():
         (tmp_path / name).write_bytes(b"\0\xff" + content.encode())
-    assert sorted(Path(path).name for path in canaries.find_files([tmp_path])) == ["encoded", "leak"]
+    assert sorted(Path(path).name for path in canaries.find_files(tmp_path.iterdir())) == ["encoded", "leak"]
 
 
 def test_the_sampler_sees_command_lines_and_environments(tmp_path: Path) -> None:

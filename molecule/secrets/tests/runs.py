@@ -161,16 +161,17 @@ def failures(world: World) -> None:
         world.run(f"fails: {name}", playbook, *LOUD, *options, fails=True, **variables)
 
     canary = world.canaries.make
-    failing("a wrong password of the database", django_database_password=canary("wrong database password"))
-    failing("a wrong password of Redis", django_redis_password=canary("wrong Redis password"))
+    soon = {"release_health_timeout_seconds": 15}
+    failing("a wrong password of the database", django_database_password=canary("wrong database password"), **soon)
+    failing("a wrong password of Redis", django_redis_password=canary("wrong Redis password"), **soon)
     failing("a registry that does not answer", django_source_path="", django_image=f"{NOWHERE}/team/shop:1")
     failing("a git server that does not answer", **git(f"https://{NOWHERE}/shop.git"))
     failing("a git server over SSH", **git(f"ssh://git@{NOWHERE}/shop.git", django_git_token=""))
     failing("a build that fails", django_source_path=str(no_build()))
     failing("a migration that fails", django_source_path=str(source("broken", broken=True)))
-    failing("settings that are not there", **fresh("settings"), django_settings_module="settings.nowhere")
+    failing("settings that are not there", django_settings_module="settings.nowhere")
     failing(
-        "a health page that is none", **fresh("health"), django_health_path="/nope/", release_health_timeout_seconds=15
+        "a health page that is none", django_health_path="/nope/", release_health_timeout_seconds=15
     )
     failing(
         "a check that fails",

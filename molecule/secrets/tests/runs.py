@@ -87,9 +87,9 @@ def day_two(world: World) -> None:
 
 def as_files(world: World) -> None:
     """Deliver the secrets of the application as files, and in its environment again."""
-    world.look("as an environment")
+    world.look("env_file")
     world.run("secrets as files", "deploy", *LOUD, django_env_delivery="secret_file", **SECRET_NAMES)
-    world.look("as files")
+    world.look("secret_file")
     world.run("secrets in the environment again", "deploy", *LOUD)
 
 
@@ -170,19 +170,18 @@ def failures(world: World) -> None:
     failing("a build that fails", django_source_path=str(no_build()))
     failing("a migration that fails", django_source_path=str(source("broken", broken=True)))
     failing("settings that are not there", django_settings_module="settings.nowhere")
-    failing(
-        "a health page that is none", django_health_path="/nope/", release_health_timeout_seconds=15
-    )
+    failing("a health page that is none", django_health_path="/nope/", release_health_timeout_seconds=15)
     failing(
         "a check that fails",
         verify_checks=[*world.variables["verify_checks"][:1], teapot(world)],
         verify_timeout_seconds=2,
     )
     failing("a wrong configuration", mysql_stack_problems=["nothing can be deployed"])
-    failing("an off-site repository that does not answer", **offsite(f"s3:http://{NOWHERE}/backups"))
-    failing("a backup that cannot be sent", "backup")
-    world.run("site with the repository again", "deploy", *LOUD)
-    failing("a wrong password of the repository", backup_offsite_password=canary("wrong repository"))
+    # A deploy does not ask there: the next backup does.
+    world.run("another off-site repository", "deploy", *LOUD, backup_offsite_repository=f"s3:http://{NOWHERE}/backups")
+    failing("a repository that does not answer", "backup")
+    world.run("another password of the repository", "deploy", *LOUD, backup_offsite_password=canary("wrong repository"))
+    failing("a repository that has another password", "backup")
     failing("a wrong password of sudo", "status", ansible_become_password=canary("wrong sudo"))
     failing(
         "a certificate that nobody gives",
@@ -204,8 +203,3 @@ def no_build() -> Path:
 def teapot(world: World) -> dict[str, Any]:
     """Return a check that fails."""
     return {**world.variables["verify_checks"][1], "status": 418}
-
-
-def offsite(repository: str) -> dict[str, str]:
-    """Return the variable of another repository."""
-    return {"backup_offsite_repository": repository}

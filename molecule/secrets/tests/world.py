@@ -82,7 +82,7 @@ class World:
     began: float
     runs: list[Run] = field(default_factory=list)
     sampled: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-    looks: dict[str, dict[str, str]] = field(default_factory=dict)
+    looks: dict[str, dict[tuple[str, str], str]] = field(default_factory=dict)
 
     @classmethod
     @contextlib.contextmanager
@@ -189,13 +189,13 @@ class World:
 
     def look(self, name: str) -> None:
         """Note what the engine and the kernel tell of each container."""
-        self.looks[name] = {
-            service: self.host.run(
-                f"docker inspect {container}; pid=$(docker inspect --format '{{{{.State.Pid}}}}' {container});"
-                " for file in environ cmdline; do tr '\\0' '\\n' < /proc/$pid/$file; done"
-            )
-            for container, service in (line.split() for line in self.host.run(CONTAINERS).splitlines())
-        }
+        found = {}
+        for line in self.host.run(CONTAINERS).splitlines():
+            container, service = line.split()
+            pid = self.host.run(f"docker inspect --format '{{{{.State.Pid}}}}' {container}")
+            found[service, "engine"] = self.host.run(f"docker inspect {container}")
+            found[service, "kernel"] = self.host.run(f"tr '\\0' '\\n' < /proc/{pid}/environ")
+        self.looks[name] = found
 
     @contextlib.contextmanager
     def watched(self) -> Iterator[None]:

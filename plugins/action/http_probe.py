@@ -8,7 +8,7 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.barehost.django.plugins.module_utils import _http_probe
+from ansible_collections.barehost.django.plugins.module_utils import _http_probe, _port_probe
 
 CHECK_OPTIONS: dict[str, dict[str, Any]] = {
     "name": {"type": "str", "required": True},
@@ -74,7 +74,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
             raise AnsibleActionFail(str(error)) from None
         checks = [_http_probe.parse_check(options, args["timeout"]) for options in args["checks"]]
         results, captured = _http_probe.run_all(site, checks)
-        closed = _http_probe.closed_results(args["closed_host"] or site.host, args["closed_ports"])
+        patience = _port_probe.patience([item["seconds"] for item in results if item["ok"]])
+        closed = _http_probe.closed_results(args["closed_host"] or site.host, args["closed_ports"], patience)
         result.update(changed=False, results=results, closed=closed, captured=captured)
         if all(item["ok"] for item in [*results, *closed]):
             result["msg"] = f"{len(results)} checks passed, {len(closed)} ports closed"

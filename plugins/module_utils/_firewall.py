@@ -19,7 +19,7 @@ from typing import Any
 
 TABLE = "inet barehost"
 # What an administrator of the host adds: `add rule inet barehost open ip protocol vrrp accept`.
-INCLUDES = "/etc/barehost/firewall.d/*.nft"
+OWN = "/etc/barehost/firewall.d/*.nft"
 MAX_PORT = 65535
 MAX_INTERFACE = 15
 INTERFACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]*\*?")
@@ -34,7 +34,7 @@ DELETE = f"add table {TABLE}\ndelete table {TABLE}\n"
 
 # ND, MLD and DHCPv6 are seen by no connection tracking. Echo requests are answered: a host that is not seen is not mended either.
 HEAD = """\
-# Made by barehost.django (role firewall) from /etc/barehost/firewall.d/*.json: changes here are lost.
+# Made by barehost.django (role firewall) from /etc/barehost/firewall.d/*.json and *.nft: changes here are lost.
 # Loaded as a whole or not at all, beside whatever ufw, firewalld and Docker have loaded.
 {delete}
 table {table} {{
@@ -86,9 +86,7 @@ table {table} {{
     oifname @inside counter drop
   }}
 }}
-
-include "{includes}"
-"""
+{own}"""
 
 
 def network(text: object) -> str:
@@ -188,8 +186,11 @@ def _apart(names: Iterable[str]) -> list[str]:
     )
 
 
-def render(parts: Mapping[str, Mapping[str, Any]]) -> str:
-    """Return the file of nftables for the parts of all stacks of the host."""
+def render(parts: Mapping[str, Mapping[str, Any]], own: str = "") -> str:
+    """Return the file of nftables for the parts of all stacks of the host, and the administrator's own rules.
+
+    Their text, and no `include`: what is loaded when the host starts is then what somebody has come through, and nothing else.
+    """
     names = _apart({*DOCKER, *(name for item in parts.values() for name in item["inside"])})
 
     def text(digest: str) -> str:
@@ -200,7 +201,7 @@ def render(parts: Mapping[str, Mapping[str, Any]]) -> str:
             open="\n".join(f"    {rule}" for rule in _open(parts)),
             ssh="\n".join(f"    {rule}" for rule in _ssh(parts)),
             digest=digest,
-            includes=INCLUDES,
+            own=own,
         )
 
     return text(digest_of(text("")))

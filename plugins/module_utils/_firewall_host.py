@@ -12,6 +12,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import os
+import re
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -103,12 +104,12 @@ def wanted_parts(
     return {**others, stack: kept}, said
 
 
-def texts(parts: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+def texts(parts: Mapping[str, Mapping[str, Any]], own: str) -> dict[str, str]:
     """Return the files of a host, path to text; none where no stack has a part."""
     if not parts:
         return {}
     found = {part_path(name): json.dumps(item, indent=2, sort_keys=True) + "\n" for name, item in sorted(parts.items())}
-    return {**found, RULES: _firewall.render(parts), f"{UNITS}/{UNIT}": UNIT_TEXT, BESIDE: BESIDE_TEXT}
+    return {**found, RULES: _firewall.render(parts, own), f"{UNITS}/{UNIT}": UNIT_TEXT, BESIDE: BESIDE_TEXT}
 
 
 def steps(stack: str, part: Mapping[str, Any] | None, seen: Mapping[str, Any]) -> list[str]:
@@ -117,7 +118,7 @@ def steps(stack: str, part: Mapping[str, Any] | None, seen: Mapping[str, Any]) -
     if part is None:
         return ["part"] if stack in there else []
     parts, _ = wanted_parts(stack, part, seen)
-    digest = _firewall.loaded(_firewall.render(parts))
+    digest = _firewall.loaded(_firewall.render(parts, str(seen.get("own") or "")))
     found = [] if there == parts else ["part"]
     found += [] if seen.get("file") == digest else ["file"]
     found += [] if seen.get("loaded") == digest else ["kernel"]
@@ -130,6 +131,19 @@ def beside(seen: Mapping[str, Any]) -> list[str]:
         f"{name} is at work on this host as well: what the host itself serves is reachable only where both let it in, and what "
         f"Docker publishes goes around {name} and is judged by firewall_allowed_tcp_ports alone"
         for name in seen.get("others") or []
+    ]
+
+
+def kept_out(parts: Mapping[str, Mapping[str, Any]], listening: Mapping[int, str]) -> list[str]:
+    """Say in a sentence what listens on the host and is let in by no stack: somebody may have it in use."""
+    let_in = {entry["port"] for item in parts.values() for entry in item["open"] if entry["protocol"] == "tcp"}
+    let_in |= {port for item in parts.values() for port in item["ssh_ports"]}
+    shut = [f"{port} ({process})" for port, process in sorted(listening.items()) if port not in let_in]
+    if not shut:
+        return []
+    said = f"what listens on TCP {', '.join(shut)} is not reached from outside"
+    return [
+        f"{said}: name in firewall_allowed_tcp_ports, or with its networks in firewall_restricted_ports, what has to be"
     ]
 
 
@@ -184,6 +198,13 @@ def read_parts(root: str = "/") -> dict[str, Any]:
     return found
 
 
+def read_own(root: str = "/") -> str:
+    """Return the rules that the administrator adds, each file under its name."""
+    found = sorted((Path(root) / PARTS.lstrip("/")).glob("*.nft"))
+    texts = [(file.name, file.read_text(encoding="utf-8", errors="replace").strip()) for file in found]
+    return "".join(f"\n# From {PARTS}/{name}.\n{text}\n" for name, text in texts)
+
+
 def loaded(run: Runner) -> str:
     """Return the digest of what the kernel has loaded."""
     return _firewall.loaded(run(list_cmd())[1])
@@ -207,6 +228,7 @@ def look(run: Runner, *, wanted: bool, root: str = "/") -> dict[str, Any]:
     return {
         "installed": installed,
         "parts": parts,
+        "own": read_own(root),
         "file": _firewall.in_file(read(RULES, root)),
         "loaded": loaded(run) if installed else "",
         "unit": unit and os.path.lexists(Path(root) / WANTED_BY.lstrip("/")),
@@ -237,15 +259,22 @@ def wait(run: Runner, seconds: int, sleep: Callable[[float], None] = time.sleep)
     raise FirewallError("another run has loaded rules that it has not confirmed: wait a minute, and run this again")
 
 
-def attempt(run: Runner, parts: Mapping[str, Mapping[str, Any]], seconds: int, root: str = "/") -> None:
+def judged(run: Runner, parts: Mapping[str, Mapping[str, Any]], own: str) -> str:
+    """Return the rules, once nftables has said that it would load them."""
+    text = _firewall.render(parts, own)
+    whose = f" ({', '.join(re.findall('^# From (.*)[.]$', own, re.MULTILINE))} among them)" if own else ""
+    must(run, load_cmd(check=True), f"nftables does not accept the rules{whose}, and nothing was changed", text)
+    return text
+
+
+def attempt(run: Runner, parts: Mapping[str, Mapping[str, Any]], own: str, seconds: int, root: str = "/") -> None:
     """Load the rules, with the old ones coming back after so many seconds unless they are kept."""
-    text = _firewall.render(parts)
-    must(run, load_cmd(check=True), "nftables does not accept the rules, and nothing was changed", text)
+    text = judged(run, parts, own)
     back = Path(root) / BACK_RULES.lstrip("/")
     back.parent.mkdir(mode=0o755, exist_ok=True, parents=True)
     _files.replace(back, read(RULES, root) or _firewall.DELETE, 0o600)
     # Kept is what was tried, even if the new connection comes from another address.
-    _files.replace(back.with_name(Path(TRIED).name), json.dumps(parts), 0o600)
+    _files.replace(back.with_name(Path(TRIED).name), json.dumps({"parts": parts, "own": own}), 0o600)
     # One that has gone off and failed would keep its name.
     run(["systemctl", "reset-failed", f"{BACK}.timer", f"{BACK}.service"])
     must(run, back_cmd(seconds), "the timer that takes the rules back cannot be started, and nothing was changed")
@@ -264,15 +293,15 @@ def keep(run: Runner, stack: str, root: str = "/") -> None:
             f"{gone}; look whether SSH is let in, raise firewall_confirm_seconds if it is slow, and run this again"
         )
     must(run, ["systemctl", "stop", f"{BACK}.timer"], "the timer that takes the rules back cannot be stopped")
-    parts = json.loads(read(TRIED, root))
-    if loaded(run) != _firewall.loaded(_firewall.render(parts)):
+    tried = json.loads(read(TRIED, root))
+    if loaded(run) != _firewall.loaded(_firewall.render(tried["parts"], tried["own"])):
         raise FirewallError(f"{gone}; run this again")
-    write(run, stack, parts, root)
+    write(run, stack, tried["parts"], tried["own"], root)
 
 
-def write(run: Runner, stack: str, parts: Mapping[str, Mapping[str, Any]], root: str = "/") -> None:
+def write(run: Runner, stack: str, parts: Mapping[str, Mapping[str, Any]], own: str, root: str = "/") -> None:
     """Put the files in place, and have the rules loaded before the network comes up."""
-    for path, text in texts(parts).items():
+    for path, text in texts(parts, own).items():
         file = Path(root) / path.lstrip("/")
         file.parent.mkdir(mode=0o755, exist_ok=True, parents=True)
         if read(path, root) != text:
@@ -285,8 +314,12 @@ def write(run: Runner, stack: str, parts: Mapping[str, Mapping[str, Any]], root:
 
 def remove(run: Runner, stack: str, root: str = "/") -> None:
     """Take the firewall away with its last stack; what it let in and what it kept out is then as the others have it."""
-    run(["systemctl", "disable", UNIT])
+    run(["systemctl", "disable", "--now", UNIT])
     must(run, load_cmd(), "nftables did not remove the rules", _firewall.DELETE)
     for path in (part_path(stack), RULES, f"{UNITS}/{UNIT}", BESIDE):
         (Path(root) / path.lstrip("/")).unlink(missing_ok=True)
+    for path in (PARTS, HOME, str(Path(BESIDE).parent)):
+        # What somebody else has put there stays.
+        with suppress(OSError):
+            (Path(root) / path.lstrip("/")).rmdir()
     must(run, ["systemctl", "daemon-reload"], "systemd does not read its units")

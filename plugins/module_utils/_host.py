@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 TCP_LISTEN = "0A"
+# Addresses for the host itself alone, as the kernel lists them: 127.0.0.0/8, ::1, and the former in IPv6.
+LOOPBACK = re.compile(r"^ *\d+: (?:[0-9A-F]{6}7F|0{24}01000000|0{16}FFFF0000[0-9A-F]{6}7F):")
 
 
 def parse_os_release(text: str) -> dict[str, str]:
@@ -77,6 +79,18 @@ def listening_ports(wanted: Iterable[int]) -> list[dict[str, Any]]:
     taken = {port: found[port] for port in sorted(set(wanted)) if port in found}
     owners = socket_owners(taken.values())
     return [{"port": port, "process": owners.get(inode, "unknown")} for port, inode in taken.items()]
+
+
+def listening_outside() -> dict[int, str]:
+    """Return which TCP ports something listens on that is not for the host itself alone, and what."""
+    found: dict[int, str] = {}
+    for family in ("tcp", "tcp6"):
+        path = Path("/proc/net") / family
+        if path.exists():
+            lines = path.read_text(encoding="ascii").splitlines(keepends=True)
+            found.update(parse_listening("".join(line for line in lines if not LOOPBACK.search(line))))
+    owners = socket_owners(found.values())
+    return {port: owners.get(inode, "unknown") for port, inode in found.items()}
 
 
 def published_by(port: int, containers: Iterable[Mapping[str, Any]]) -> str:

@@ -18,6 +18,7 @@ MAX_PROBES = 1024
 MAX_ADDRESSES = 8
 WORKERS = 32
 SECONDS = 2.0
+MIN_PATIENCE, MAX_PATIENCE = 0.2, 1.0
 # What has been found open on hosts with containers: databases, queues, the engine's own API, panels, development servers.
 SUSPECTS = (
     *(
@@ -103,6 +104,14 @@ def failure(error: OSError) -> str:
         return SILENT
     # Reset is what a proxy does that has accepted and finds nobody behind it: somebody is there.
     return {errno.ECONNREFUSED: REFUSED, errno.ECONNRESET: OPEN}.get(error.errno or 0, UNREACHABLE)
+
+
+def patience(answered: Sequence[float]) -> float:
+    """Return the seconds after which a port is silent, from those after which the site has answered requests.
+
+    Whoever accepts connections does so in one round trip, without a program having to work, and a request takes more than two.
+    """
+    return min(MAX_PATIENCE, max(MIN_PATIENCE, 10 * min(answered, default=MAX_PATIENCE)))
 
 
 # ---- the network ----

@@ -73,6 +73,13 @@ def switch_problems(stack: Mapping[str, Any]) -> list[str]:
     return [*found, *([LEFT_IN_THE_MIDDLE] if found else [])]
 
 
+def firewall_problems(firewall: Mapping[str, Any]) -> list[str]:
+    """Say that the rules of a host are not in force: somebody has flushed all rules by hand, or has loaded others."""
+    if not firewall.get("parts") or firewall.get("loaded") == firewall.get("file") != "":
+        return []
+    return ["the firewall's rules are not in force: run barehost.django.site, or restart barehost-firewall.service"]
+
+
 def assess(info: Mapping[str, Any] | None) -> tuple[str, list[str]]:
     """Judge one host: a word for programs and the reasons for it."""
     if not info:
@@ -84,6 +91,7 @@ def assess(info: Mapping[str, Any] | None) -> tuple[str, list[str]]:
         return ABSENT, [f"no stack in {stack.get('dir', 'its directory')}: run barehost.django.site first"]
     at_work = bool((stack.get("lock") or {}).get("at_work"))
     problems = [*switch_problems(stack), *service_problems(stack.get("services") or {}, at_work=at_work)]
+    problems += firewall_problems(info.get("firewall") or {})
     problems += (stack.get("backups") or {}).get("problems") or []
     problems += [
         mode["problem"] for mode in (stack.get("tls") or {}).values() if isinstance(mode, dict) and "problem" in mode

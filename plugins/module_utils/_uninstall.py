@@ -51,7 +51,9 @@ def _firewall(stack: Mapping[str, Any], kept: str) -> list[str]:
     """Say that the host's firewall stays, where the stack has a part in it: without it whatever else is there would lie open."""
     if stack["name"] not in (stack.get("firewall") or {}):
         return []
-    return [f"{kept}: the host's firewall, and what the stack lets in (site with firewall_enabled=false takes it away)"]
+    return [
+        f"{kept}: the host's firewall, and what the stack lets in (bootstrap with firewall_enabled=false takes it away)"
+    ]
 
 
 def _directory(path: str) -> str:

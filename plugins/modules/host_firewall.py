@@ -87,7 +87,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.barehost.django.plugins.module_utils import _firewall_host
+from ansible_collections.barehost.django.plugins.module_utils import _firewall_host, _host
 
 
 def differences(before: dict[str, str], after: dict[str, str]) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
@@ -113,18 +113,23 @@ def work(module: AnsibleModule) -> dict[str, Any]:
     seen = _firewall_host.look(run, wanted=True)
     parts, said = _firewall_host.wanted_parts(stack, part, seen)
     reasons = _firewall_host.steps(stack, part, seen)
-    after = _firewall_host.texts(parts)
-    paths = {*after, _firewall_host.part_path(stack), *(_firewall_host.texts(seen["parts"]) if seen["parts"] else ())}
+    own = seen["own"]
+    after = _firewall_host.texts(parts, own)
+    paths = {*after, _firewall_host.part_path(stack), *_firewall_host.texts(seen["parts"], own)}
     changes, diff = differences({path: text for path in paths if (text := _firewall_host.read(path))}, after)
-    for sentence in [*said, *_firewall_host.beside(seen)] if not params["confirm"] else []:
-        module.warn(sentence)
+    if not params["confirm"]:
+        shut = _firewall_host.kept_out(parts, _host.listening_outside()) if parts and reasons else []
+        for sentence in [*said, *_firewall_host.beside(seen), *shut]:
+            module.warn(sentence)
     result = {"changed": bool(reasons), "changes": changes, "reasons": reasons, "diff": diff, "pending": False}
     if params["confirm"]:
         _firewall_host.keep(run, stack)
         return {**result, "changed": bool(changes)}
+    if reasons and module.check_mode and parts and seen["installed"]:
+        _firewall_host.judged(run, parts, own)
     if reasons and not module.check_mode:
         if parts:
-            _firewall_host.attempt(run, parts, params["seconds"])
+            _firewall_host.attempt(run, parts, own, params["seconds"])
             result["pending"] = True
         else:
             _firewall_host.remove(run, stack)

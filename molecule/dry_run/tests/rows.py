@@ -74,6 +74,7 @@ HEALTHY = f"until docker inspect --format '{{{{.State.Health.Status}}}}' $({CONT
 ASLEEP = "systemctl stop docker.socket docker.service"
 NO_COMPOSE = "dpkg --purge docker-compose"
 SERVICE = {"tier": "data", "image": "redis:8-alpine", "networks": ["backend"], "command": ["redis-server"]}
+OWN, OPEN = "/etc/barehost/firewall.d/own.nft", "inet barehost open"
 # As root inside of the database's container.
 SQL = f'docker exec --env MYSQL_PWD="$(cat {STACK}/secrets/mysql_root_password)" app-mysql-1 mysql -uroot -e "{{}}"'
 SUPERUSER = {
@@ -300,6 +301,26 @@ ROWS = (
         refused=True,
         undo=of("mysql", "start"),
     ),
+    # The firewall.
+    Row(
+        "port for one network",
+        ("firewall", "host_firewall"),
+        "site",
+        variables={"firewall_restricted_ports": [{"port": 9100, "sources": ["192.0.2.7"]}]},
+    ),
+    Row("lost rules", ("host_firewall",), "site", host="nft delete table inet barehost"),
+    Row("edited rules", ("firewall",), "site", host="sed -i 's/{ 80 }/{ 80, 3306 }/' /etc/barehost/firewall.nft"),
+    Row("rules not loaded at boot", ("host_firewall",), "site", host="systemctl disable barehost-firewall"),
+    Row(
+        "rules of the administrator",
+        ("firewall",),
+        "site",
+        host=f"echo 'add rule {OPEN} ip protocol vrrp accept' > {OWN}",
+    ),
+    Row("rules that are none", (), "site", host=f"echo nonsense > {OWN}", refused=True, undo=f"rm {OWN}"),
+    Row("port that is not let in", (), variables={"nginx_http_port": 8099}, refused=True),
+    Row("no firewall", ("firewall", "host_firewall"), "site", variables={"firewall_enabled": False}),
+    Row("a firewall again", ("firewall", "host_firewall"), "site", variables={"firewall_enabled": True}),
     # TLS.
     Row("lost certificate", ("tls",), host=f"rm {STACK}/tls/self_signed/fullchain.pem"),
     Row("certificate of which nothing is known", ("tls",), host=f"rm {STACK}/tls/self_signed/state.json"),
@@ -337,9 +358,6 @@ ROWS = (
 LOOKS_ONLY = {
     # molecule/edge has one, and runs it dry and for real.
     "acme_certificate": "asks an authority, and there is none here",
-    # Off by default; the scenario edge turns it on, in a dry run first.
-    "firewall": "does nothing until it is turned on",
-    "host_firewall": "does nothing until it is turned on",
     "config_restore": "puts back what a real run has replaced",
     "preflight": "refuses, or lets go on",
     "verify": "asks the site",

@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 
 # A dry run cannot call the package manager on a bare host, nor modules that need what is installed by then: another task speaks
 # for it.
-SAME = {"Say what would be installed": "Install the packages"}
+SAME = {
+    "Say what would be installed": "Install the packages",
+    "Say that nftables would be installed": "Install nftables",
+    # What is kept is what was tried.
+    "Keep the rules": "Try the rules, which go back by themselves",
+}
 # And one for all that it takes to make a certificate.
 CERTIFICATE = "Say what would be made"
 SAME |= dict.fromkeys(

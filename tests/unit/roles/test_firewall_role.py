@@ -27,7 +27,8 @@ PLAYBOOK = """
 PART = _firewall.part({"firewall_allowed_tcp_ports": [8080, 443], "firewall_ssh_ports": [22]})
 DIGEST = _firewall.loaded(_firewall.render({"app": PART}))
 SETTLED = {"installed": True, "parts": {"app": PART}, "file": DIGEST, "loaded": DIGEST, "unit": True, "others": []}
-INSTALL, TRY = "Would install nftables", "Try the rules"
+INSTALL, TRY, SHUT = "Would install nftables", "Try the rules", "does not let in TCP 443, and deploy leaves it"
+OTHER = {"wiki": _firewall.part({"firewall_allowed_tcp_ports": [8080], "firewall_ssh_ports": [22]})}
 
 
 @pytest.mark.parametrize(
@@ -39,6 +40,9 @@ INSTALL, TRY = "Would install nftables", "Try the rules"
         ({}, True, True, [INSTALL, TRY]),
         ({**SETTLED, "loaded": ""}, True, True, [TRY]),
         (SETTLED, False, True, [TRY]),
+        # Where another stack has a firewall, a deploy alone would end with a site that nobody reaches.
+        ({**SETTLED, "parts": OTHER}, True, False, [SHUT]),
+        ({**SETTLED, "parts": OTHER}, False, False, []),
     ],
 )
 def test_the_host_is_asked_only_where_something_is_to_be_done(
@@ -51,12 +55,13 @@ def test_the_host_is_asked_only_where_something_is_to_be_done(
         "firewall_enabled": enabled,
         "docker_engine_in_deploy": site,
         "nginx_http_port": 8080,
+        "tls_mode": "self_signed",
     }
     env = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_FORCE_COLOR": "0"}
     program = shutil.which("ansible-playbook") or "ansible-playbook"
     # In a dry run, which changes nothing even on a machine that has a firewall of ours.
     argv = [program, "-i", "localhost,", "--check", str(file), "-e", json.dumps(values)]
     done = subprocess.run(argv, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
-    found = [word for word in (INSTALL, TRY) if word in done.stdout]
+    found = [word for word in (INSTALL, TRY, SHUT) if word in done.stdout]
     assert found == asked, done.stdout + done.stderr
     assert "Keep the rules" not in done.stdout

@@ -61,7 +61,7 @@ def file(tmp_path: Path, path: str) -> Path:
 
 
 def test_nothing_is_on_the_disk_until_a_new_connection_has_come(kernel: Kernel, tmp_path: Path) -> None:
-    _firewall_host.attempt(kernel.run, PARTS, 60, str(tmp_path))
+    _firewall_host.attempt(kernel.run, PARTS, "", 60, str(tmp_path))
     assert kernel.order("--check", "systemd-run", "-f -") == ["--check", "-f -", "systemd-run", "-f -"]
     assert kernel.text == TEXT
     assert not file(tmp_path, _firewall_host.RULES).exists()
@@ -74,13 +74,13 @@ def test_nothing_is_on_the_disk_until_a_new_connection_has_come(kernel: Kernel, 
 
 
 def test_what_was_in_force_is_what_comes_back(kernel: Kernel, tmp_path: Path) -> None:
-    _firewall_host.write(kernel.run, "shop", PARTS, str(tmp_path))
-    _firewall_host.attempt(kernel.run, {"shop": _firewall.EMPTY}, 60, str(tmp_path))
+    _firewall_host.write(kernel.run, "shop", PARTS, "", str(tmp_path))
+    _firewall_host.attempt(kernel.run, {"shop": _firewall.EMPTY}, "", 60, str(tmp_path))
     assert file(tmp_path, _firewall_host.BACK_RULES).read_text() == TEXT
 
 
 def test_rules_that_have_gone_back_are_not_kept(kernel: Kernel, tmp_path: Path) -> None:
-    _firewall_host.attempt(kernel.run, PARTS, 60, str(tmp_path))
+    _firewall_host.attempt(kernel.run, PARTS, "", 60, str(tmp_path))
     kernel.timer = False
     with pytest.raises(_firewall_host.FirewallError, match="gone back by themselves"):
         _firewall_host.keep(kernel.run, "shop", str(tmp_path))
@@ -88,7 +88,7 @@ def test_rules_that_have_gone_back_are_not_kept(kernel: Kernel, tmp_path: Path) 
 
 
 def test_a_timer_that_went_off_while_it_was_stopped_is_seen(kernel: Kernel, tmp_path: Path) -> None:
-    _firewall_host.attempt(kernel.run, PARTS, 60, str(tmp_path))
+    _firewall_host.attempt(kernel.run, PARTS, "", 60, str(tmp_path))
     kernel.text = ""
     with pytest.raises(_firewall_host.FirewallError, match="gone back by themselves"):
         _firewall_host.keep(kernel.run, "shop", str(tmp_path))
@@ -105,7 +105,7 @@ def test_a_timer_that_went_off_while_it_was_stopped_is_seen(kernel: Kernel, tmp_
 def test_what_cannot_be_taken_back_is_not_loaded(kernel: Kernel, tmp_path: Path, fails: str, sentence: str) -> None:
     kernel.fails = fails
     with pytest.raises(_firewall_host.FirewallError, match=sentence):
-        _firewall_host.attempt(kernel.run, PARTS, 60, str(tmp_path))
+        _firewall_host.attempt(kernel.run, PARTS, "", 60, str(tmp_path))
     assert kernel.text == ""
 
 
@@ -125,15 +125,15 @@ def test_the_rules_of_another_run_are_waited_for(kernel: Kernel) -> None:
 
 
 def test_the_last_stack_takes_the_firewall_away(kernel: Kernel, tmp_path: Path) -> None:
-    _firewall_host.write(kernel.run, "shop", PARTS, str(tmp_path))
+    _firewall_host.write(kernel.run, "shop", PARTS, "", str(tmp_path))
     _firewall_host.remove(kernel.run, "shop", str(tmp_path))
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
     assert kernel.text == ""
 
 
 def test_one_of_two_stacks_takes_its_part_away(kernel: Kernel, tmp_path: Path) -> None:
-    _firewall_host.write(kernel.run, "wiki", {**PARTS, "wiki": _firewall.EMPTY}, str(tmp_path))
-    _firewall_host.attempt(kernel.run, PARTS, 60, str(tmp_path))
+    _firewall_host.write(kernel.run, "wiki", {**PARTS, "wiki": _firewall.EMPTY}, "", str(tmp_path))
+    _firewall_host.attempt(kernel.run, PARTS, "", 60, str(tmp_path))
     _firewall_host.keep(kernel.run, "wiki", str(tmp_path))
     assert _firewall_host.read_parts(str(tmp_path)) == PARTS
 
@@ -169,7 +169,7 @@ def test_what_is_not_as_it_should_be(part: dict[str, Any] | None, there: dict[st
 def test_what_a_run_has_left_is_what_the_next_one_wants(kernel: Kernel, tmp_path: Path) -> None:
     file(tmp_path, _firewall_host.NFT).parent.mkdir(parents=True)
     file(tmp_path, _firewall_host.NFT).touch()
-    _firewall_host.attempt(kernel.run, PARTS, 60, str(tmp_path))
+    _firewall_host.attempt(kernel.run, PARTS, "", 60, str(tmp_path))
     _firewall_host.keep(kernel.run, "shop", str(tmp_path))
     there = _firewall_host.look(kernel.run, wanted=True, root=str(tmp_path))
     assert _firewall_host.steps("shop", PART, there) == ["unit"]  # which systemctl would have enabled
@@ -177,6 +177,53 @@ def test_what_a_run_has_left_is_what_the_next_one_wants(kernel: Kernel, tmp_path
     link.parent.mkdir()
     link.symlink_to("../barehost-firewall.service")
     assert _firewall_host.steps("shop", PART, _firewall_host.look(kernel.run, wanted=True, root=str(tmp_path))) == []
+
+
+def own_rules(tmp_path: Path, text: str) -> str:
+    """Write the administrator's own rules, and return how they stand in the file of the host."""
+    folder = file(tmp_path, _firewall_host.PARTS)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "vpn.nft").write_text(text)
+    return _firewall_host.read_own(str(tmp_path))
+
+
+def test_own_rules_stand_in_the_file_only_once_a_connection_has_come_through_them(
+    kernel: Kernel, tmp_path: Path
+) -> None:
+    _firewall_host.write(kernel.run, "shop", PARTS, "", str(tmp_path))
+    own = own_rules(tmp_path, "add rule inet barehost open ip protocol vrrp accept\n")
+    assert "ip protocol vrrp" in own
+    there = _firewall_host.look(kernel.run, wanted=True, root=str(tmp_path))
+    assert {"file", "kernel"} <= set(_firewall_host.steps("shop", PART, there))
+    _firewall_host.attempt(kernel.run, PARTS, own, 60, str(tmp_path))
+    assert kernel.text.endswith(own)
+    # Neither what comes back nor what a boot loads has them.
+    for path in (_firewall_host.BACK_RULES, _firewall_host.RULES):
+        assert file(tmp_path, path).read_text() == TEXT
+    _firewall_host.keep(kernel.run, "shop", str(tmp_path))
+    assert file(tmp_path, _firewall_host.RULES).read_text() == _firewall.render(PARTS, own)
+    there = _firewall_host.look(kernel.run, wanted=True, root=str(tmp_path))
+    assert not {"file", "kernel"} & set(_firewall_host.steps("shop", PART, {**there, "loaded": there["file"]}))
+
+
+def test_own_rules_that_nftables_does_not_take_are_named(kernel: Kernel, tmp_path: Path) -> None:
+    kernel.fails = "--check"
+    own = own_rules(tmp_path, "nonsense\n")
+    with pytest.raises(_firewall_host.FirewallError, match=r"rules \(/etc/barehost/firewall.d/vpn.nft among them\)"):
+        _firewall_host.attempt(kernel.run, PARTS, own, 60, str(tmp_path))
+
+
+def test_own_rules_stay_when_the_firewall_goes(kernel: Kernel, tmp_path: Path) -> None:
+    own_rules(tmp_path, "# none\n")
+    _firewall_host.write(kernel.run, "shop", PARTS, "", str(tmp_path))
+    _firewall_host.remove(kernel.run, "shop", str(tmp_path))
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["vpn.nft"]
+
+
+def test_what_listens_and_is_not_let_in_is_said() -> None:
+    assert _firewall_host.kept_out(PARTS, {22: "sshd", 80: "docker-proxy"}) == []
+    (said,) = _firewall_host.kept_out(PARTS, {5432: "postgres (pid 7)", 80: "docker-proxy", 8080: "caddy (pid 9)"})
+    assert "what listens on TCP 5432 (postgres (pid 7)), 8080 (caddy (pid 9)) is not reached from outside" in said
 
 
 def test_where_none_is_wanted_nobody_is_asked(tmp_path: Path) -> None:

@@ -55,6 +55,23 @@ def test_the_process_behind_a_real_port_is_named() -> None:
     assert found["process"].startswith(f"{name} (pid ")
 
 
+@pytest.mark.parametrize(
+    ("family", "address", "port"),
+    [
+        (socket.AF_INET, "127.0.0.1", False),
+        (socket.AF_INET, "127.0.0.53", False),
+        (socket.AF_INET6, "::1", False),
+        (socket.AF_INET6, "::ffff:127.0.0.1", False),
+        (socket.AF_INET, "", True),
+        (socket.AF_INET6, "::", True),
+    ],
+)
+def test_what_listens_for_the_host_alone_is_not_outside(family: int, address: str, port: bool) -> None:  # noqa: FBT001 - expected
+    both = family == socket.AF_INET6
+    with socket.create_server((address, 0), family=socket.AddressFamily(family), dualstack_ipv6=both) as server:
+        assert (server.getsockname()[1] in _host.listening_outside()) is port
+
+
 def test_a_published_port_belongs_to_its_container() -> None:
     items = [{"Name": "/web", "NetworkSettings": {"Ports": {"80/tcp": [{"HostPort": "8080"}], "443/tcp": None}}}]
     assert _host.published_by(8080, items) == "web"

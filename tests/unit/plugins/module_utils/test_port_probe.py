@@ -111,6 +111,11 @@ def test_what_an_error_says(number: int, outcome: str) -> None:
     assert probe.failure(OSError(number, "")) == outcome
 
 
+@pytest.mark.parametrize(("answered", "seconds"), [([], 1.0), ([0.003, 2.0], 0.2), ([0.05], 0.5), ([3.0], 1.0)])
+def test_silence_is_waited_for_as_long_as_the_way_is(answered: list[float], seconds: float) -> None:
+    assert probe.patience(answered) == seconds
+
+
 def test_addresses_of_a_host() -> None:
     assert probe.addresses("127.0.0.1") == ["127.0.0.1"]
     assert probe.addresses("::1") == ["::1"]

@@ -202,6 +202,20 @@ def test_the_certificate_that_serves_has_a_line_and_what_is_wrong_with_it_is_sai
     assert _status.assess(info) == ("attention", ["the certificate could not be renewed"])
 
 
+@pytest.mark.parametrize(
+    ("firewall", "verdict"),
+    [
+        ({"parts": {"shop": {}}, "file": "a", "loaded": "a"}, "ok"),
+        ({"parts": {"shop": {}}, "file": "a", "loaded": ""}, "attention"),
+        ({"parts": {"shop": {}}, "file": "", "loaded": ""}, "attention"),
+        ({}, "ok"),
+    ],
+)
+def test_a_firewall_that_is_not_in_force_needs_attention(firewall: dict[str, Any], verdict: str) -> None:
+    found, problems = _status.assess({**copy.deepcopy(INFO), "firewall": firewall})
+    assert (found, [text for text in problems if "not in force" in text] == []) == (verdict, verdict == "ok")
+
+
 def test_of_several_containers_the_one_with_the_problem_is_named() -> None:
     info = copy.deepcopy(INFO)
     info["stack"]["services"]["worker"] = [

@@ -1,0 +1,170 @@
+# Copyright: (c) 2026, The barehost authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What another host reaches, on both IP versions, before and after whatever is restarted; and that the site goes on."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+import time
+
+import pytest
+from conftest import (
+    DECLARED,
+    EXACTLY,
+    LISTENING,
+    OPEN,
+    PUBLISHED,
+    SILENT,
+    Host,
+    answers,
+    run_playbook,
+    serves,
+    wait_until,
+    without,
+)
+
+EVERY = list(range(1, 65536))
+OTHERS = [LISTENING, PUBLISHED]
+# systemd counts how often, and would say no.
+RESTART = "systemctl reset-failed docker.service; systemctl restart docker"
+# A connection out, a name of a container, and a question over UDP whose answer is let back in.
+OUT = """
+import socket
+socket.create_connection(("{address}", 6000), timeout=5).close()
+print(socket.gethostbyname("mysql") != "")
+asker = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+asker.settimeout(5)
+asker.sendto(b"there?", ("{address}", 6001))
+print(asker.recv(9).decode())
+"""
+LISTENER = """
+import socket, threading
+server = socket.create_server(("", 6000))
+threading.Thread(target=lambda: [server.accept()[0].close() for _ in iter(int, 1)], daemon=True).start()
+echo = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+echo.bind(("", 6001))
+while True:
+    text, peer = echo.recvfrom(9)
+    echo.sendto(text, peer)
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def listener(outside: Host) -> None:
+    """Have somebody outside to whom containers talk."""
+    outside.run("cat > /root/listener.py", given=LISTENER)
+    outside.run("systemctl stop listener 2>/dev/null; systemd-run --quiet --unit=listener python3 /root/listener.py")
+
+
+def goes_on(inside: Host, outside: Host) -> None:
+    """See that the site serves, and that its worker reaches who it has to."""
+    wait_until(lambda: serves(inside), "the site serves")
+    assert inside.within("worker", OUT.format(address=outside.address)) == "True\nthere?"
+
+
+def test_exactly_the_declared_ports_answer(inside: Host, outside: Host) -> None:
+    assert answers(outside, inside, EVERY) == EXACTLY
+    goes_on(inside, outside)
+
+
+def test_without_the_rules_the_others_would_answer(inside: Host, outside: Host) -> None:
+    with without(inside):
+        assert answers(outside, inside) == {family: sorted([*DECLARED, *OTHERS]) for family in ("v4", "v6")}
+    assert answers(outside, inside) == EXACTLY
+
+
+def test_what_is_not_let_in_is_silent(inside: Host, outside: Host) -> None:
+    found = outside.ask({address: [*OTHERS, 3306, 9100] for address in inside.addresses})
+    assert {outcome for each in found.values() for outcome in each.values()} == {SILENT}
+
+
+def test_addresses_of_containers_are_not_reached_by_a_route(inside: Host, outside: Host) -> None:
+    """By their own ports, which Docker lets in from everywhere where they are published."""
+    format_ = "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}"
+    found = {
+        name: inside.run(f"docker inspect --format '{format_}' {name}").split()
+        for name in (inside.container("nginx"), inside.container("mysql"), inside.container("web"), "other")
+    }
+    targets = {address: [80, 443, 3306, 8000] for each in found.values() for address in each}
+    routes = {address.rsplit(".", 2)[0] + ".0.0/16" for address in targets} - {"172.17.0.0/16"}
+    # The default network of the host's engine has the numbers of the one that both hosts are in.
+    targets = {address: ports for address, ports in targets.items() if not address.startswith("172.17.")}
+    for route in routes:
+        outside.run(f"ip route replace {route} via {inside.address}")
+    try:
+        reached = {
+            (address, port)
+            for address, ports in outside.ask(targets).items()
+            for port, outcome in ports.items()
+            if outcome != SILENT
+        }
+        with without(inside):
+            open_ = {
+                (address, port)
+                for address, ports in outside.ask(targets).items()
+                for port, outcome in ports.items()
+                if outcome == OPEN
+            }
+    finally:
+        for route in routes:
+            outside.run(f"ip route del {route}")
+    assert reached == set()
+    assert {port for _, port in open_} >= {80, 443}
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        RESTART,
+        "systemctl start nftables && systemctl restart nftables",
+        "systemctl reload nftables",
+        "systemctl stop nftables",
+        "systemctl reload barehost-firewall",
+    ],
+)
+def test_a_restart_changes_nothing(inside: Host, outside: Host, command: str) -> None:
+    inside.run(command)
+    wait_until(lambda: answers(outside, inside, DECLARED) == EXACTLY, f"everything answers after {command}")
+    assert answers(outside, inside) == EXACTLY
+    if "nftables" in command:
+        # It flushes the rules of Docker as well, which makes them when it starts.
+        inside.run(RESTART)
+        assert answers(outside, inside) == EXACTLY
+    goes_on(inside, outside)
+
+
+def test_a_flush_by_hand_shows_and_is_mended(inside: Host, outside: Host) -> None:
+    inside.run("nft flush ruleset")
+    status = run_playbook("status", "-e", "status_format=json")
+    assert "the firewall's rules are not in force" in status.output
+    run = run_playbook("site")
+    assert run.code == 0, run.message
+    assert answers(outside, inside) == EXACTLY
+    inside.run(RESTART)
+    goes_on(inside, outside)
+    status = run_playbook("status", "-e", "status_format=json")
+    assert "the firewall's rules are not in force" not in status.output
+
+
+def test_a_reboot_changes_nothing_and_lets_nobody_in_meanwhile(inside: Host, outside: Host) -> None:
+    seen: list[str] = []
+    end = threading.Event()
+
+    def look() -> None:
+        while not end.is_set():
+            # Another boot may give it another address, and while it is down it has none of IPv4.
+            found = outside.ask({address: OTHERS for address in inside.addresses if address}, 0.5)
+            seen.extend(f"{where} {port}" for where, each in found.items() for port, how in each.items() if how == OPEN)
+
+    looker = threading.Thread(target=look, daemon=True)
+    looker.start()
+    subprocess.run(["docker", "restart", "--time", "60", "barehost-firewall"], check=True, capture_output=True)
+    wait_until(lambda: serves(inside), "the site serves after a reboot", 180)
+    time.sleep(2)
+    end.set()
+    looker.join(30)
+    assert seen == []
+    assert inside.run("systemctl is-active other") == "active"
+    assert answers(outside, inside) == EXACTLY
+    goes_on(inside, outside)

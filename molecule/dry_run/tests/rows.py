@@ -309,7 +309,12 @@ ROWS = (
         variables={"firewall_restricted_ports": [{"port": 9100, "sources": ["192.0.2.7"]}]},
     ),
     Row("lost rules", ("host_firewall",), "site", host="nft delete table inet barehost"),
-    Row("edited rules", ("firewall",), "site", host="sed -i 's/{ 80 }/{ 80, 3306 }/' /etc/barehost/firewall.nft"),
+    Row(
+        "edited rules",
+        ("firewall",),
+        "site",
+        host="sed -i 's/{ 80, 443 }/{ 80, 443, 3306 }/' /etc/barehost/firewall.nft",
+    ),
     Row("rules not loaded at boot", ("host_firewall",), "site", host="systemctl disable barehost-firewall"),
     Row(
         "rules of the administrator",

@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 
 INVENTORY = ROOT / "molecule" / "firewall" / "inventory"
 SCANNER = Path(__file__).with_name("scanner.py").read_text(encoding="utf-8")
-V6 = {"firewall": "fd5a:6e1c:90b2::10", "outside": "fd5a:6e1c:90b2::20"}
+ADDRESSES = {
+    "firewall": ["10.231.90.10", "fd5a:6e1c:90b2::10"],
+    "outside": ["10.231.90.20", "fd5a:6e1c:90b2::20"],
+}
 DECLARED = [22, 80, 443]
 # What somebody else has on the host: a container that publishes one port, a program that listens on another one.
 PUBLISHED, LISTENING = 8080, 5555
@@ -54,16 +57,16 @@ class Host:
         return done.stdout.strip()
 
     @property
-    def address(self) -> str:
-        """Return the address at which the other host reaches it; another boot may give it another one."""
+    def gateway(self) -> str:
+        """Return its address in the network that leads on; another boot may give it another one."""
         argv = ["docker", "inspect", "--format", "{{.NetworkSettings.Networks.bridge.IPAddress}}"]
         done = subprocess.run([*argv, f"barehost-{self.name}"], capture_output=True, text=True, check=True)
         return done.stdout.strip()
 
     @property
     def addresses(self) -> list[str]:
-        """Return its address of either family."""
-        return [self.address, V6[self.name]]
+        """Return its address of either family, in a network of both hosts."""
+        return ADDRESSES[self.name]
 
     def ask(self, targets: dict[str, list[int]], seconds: float = 1.0) -> dict[str, dict[int, str]]:
         """Say what ports of addresses do with a connection that comes from this host."""

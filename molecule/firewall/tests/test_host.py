@@ -49,10 +49,10 @@ def test_verify_fails_where_something_else_answers(inside: Host) -> None:
     with without(inside):
         run = run_playbook("verify")
         assert run.code != 0
-        for address in (inside.address, f"[{inside.addresses[1]}]"):
+        for address in (inside.addresses[0], f"[{inside.addresses[1]}]"):
             assert f"{address}:{PUBLISHED} accepts connections from outside, and must not" in run.message
         # Nothing listens there, and what is let in is answered by the host itself.
-        assert f"{inside.address}:9100 refuses in place of being silent" in run.message
+        assert f"{inside.addresses[0]}:9100 refuses in place of being silent" in run.message
 
 
 def test_verify_fails_where_a_declared_port_does_not_answer(inside: Host) -> None:

@@ -43,7 +43,7 @@ def second_port(inside: Host) -> Iterator[tuple[str, ...]]:
     """Have SSH spoken on another port as well, and return how a run comes by it."""
     inside.run(f"printf 'Port 22\\nPort 2222\\n' > {SECOND} && systemctl restart ssh")
     come = {
-        "ansible_host": inside.address,
+        "ansible_host": inside.addresses[0],
         "ansible_port": "2222",
         "ansible_ssh_extra_args": "-oHostKeyAlias=[127.0.0.1]:2362",
     }

@@ -64,6 +64,9 @@ def make_environment() -> None:
     if STAMP.exists() and STAMP.read_text() == recipe():
         return
     print("setup: making .venv from constraints.txt, about a minute", flush=True)
+    if VENV.is_symlink():
+        # What it leads to is somebody else's, and would be emptied.
+        VENV.unlink()
     venv.create(VENV, clear=True, with_pip=True)
     pip = [str(VENV / "bin" / "python"), "-m", "pip", "install", "-qq", "--constraint", "constraints.txt"]
     # pip reads dependency groups since 25.1; an older one made this environment.

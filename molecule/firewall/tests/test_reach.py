@@ -50,6 +50,18 @@ while True:
 """
 
 
+# Nginx answers nobody who does not name the site in the handshake.
+VISIT = """
+import http.client, socket, ssl
+site = http.client.HTTPConnection("{address}")
+site.sock = ssl._create_unverified_context().wrap_socket(
+    socket.create_connection(("{address}", 443), timeout=10), server_hostname="firewall.test"
+)
+site.request("GET", "/admin/login/?{page}", headers={{"Host": "firewall.test"}})
+print(site.getresponse().status)
+"""
+
+
 @pytest.fixture(scope="module", autouse=True)
 def listener(outside: Host) -> None:
     """Have somebody outside to whom containers talk."""
@@ -66,6 +78,15 @@ def goes_on(inside: Host, outside: Host) -> None:
 def test_exactly_the_declared_ports_answer(inside: Host, outside: Host) -> None:
     assert answers(outside, inside, EVERY) == EXACTLY
     goes_on(inside, outside)
+
+
+def test_the_site_sees_who_comes_by_either_family(inside: Host, outside: Host) -> None:
+    """Without an address of IPv6 for Nginx the engine passes such a connection on as its own."""
+    for address, own in zip(inside.addresses, outside.addresses, strict=True):
+        page = f"visit-of-{time.time_ns()}"
+        assert outside.run("python3 -", given=VISIT.format(address=address, page=page)) == "200"
+        log = inside.run(f"docker logs --tail 500 {inside.container('nginx')} 2>&1 | grep {page}")
+        assert log.split()[0] == own
 
 
 def test_without_the_rules_the_others_would_answer(inside: Host, outside: Host) -> None:

@@ -18,8 +18,8 @@ OURS = {"Host": "localhost"}
 
 @pytest.fixture(scope="module")
 def deployed(playbook: Callable[..., Any]) -> Iterator[Any]:
-    """Deploy the project, and take it down again."""
-    yield playbook("deploy", "-e", VARIABLES)
+    """Have the project, whose ports the host's firewall has to let in too, and take it down again."""
+    yield playbook("site", "-e", VARIABLES)
     playbook("uninstall", "-e", "stack_name=shopfront", "-e", "uninstall_delete_data=shopfront")
 
 

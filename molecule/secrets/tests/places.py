@@ -25,7 +25,8 @@ READABLE = r"\( -perm -004 -o -perm -040 -not -gid 0 \)"
 FOLDERS = "/etc /opt /var /root /home /srv /tmp /run /dev/shm /usr/local"
 TEMPORARY = "/tmp /var/tmp /dev/shm /run /home/deploy /root /var/cache"  # noqa: S108 - these are looked at
 # What is the test's own: see World.
-OURS = "-not -path /run/sampler.py"
+PATTERNS = "/run/canary.patterns"
+OURS = f"-not -path /run/sampler.py -not -path {PATTERNS}"
 # The engine's and containerd's own notes on containers, an environment among them: root alone gets there.
 OF_ENGINE = r"\( -path /run/containerd -o -path /var/lib/containerd -o -path /var/lib/docker \) -prune -o"
 
@@ -33,9 +34,12 @@ OF_ENGINE = r"\( -path /run/containerd -o -path /var/lib/containerd -o -path /va
 def grep(world: World, listing: str) -> list[str]:
     """Return those of the files of the host that a command lists, each ended by a zero, in which a canary stands."""
     given = "\n".join(pattern.decode("latin-1") for pattern in world.canaries.patterns() if b"\0" not in pattern)
-    search = "LC_ALL=C xargs -0r grep -laFs -f /dev/fd/3 --"
-    command = f"patterns=$(cat); {{ {listing}; }} 2> /dev/null | {{ {search} 3<<END\n$patterns\nEND\n}} || true"
-    return world.host.run(command, text=given, seconds=1800).splitlines()
+    # A file, which each of the many runs of grep reads: a pipe would be empty for all but the first.
+    keep = f"umask 077; cat > {PATTERNS}; trap 'rm {PATTERNS}' EXIT"
+    search = f"LC_ALL=C xargs -0r grep -laFs -f {PATTERNS} --"
+    return world.host.run(
+        f"{keep}; {{ {listing}; }} 2> /dev/null | {search} || true", text=given, seconds=1800
+    ).splitlines()
 
 
 def outputs(world: World) -> list[str]:

@@ -50,6 +50,16 @@ def test_the_table_names_every_playbook() -> None:
     assert [name for name in playbooks if not any(re.search(rf"[`.]{name}`", row.split("|")[1]) for row in rows)] == []
 
 
+@pytest.mark.parametrize("page", [README, SPANISH], ids=lambda path: path.name)
+def test_the_scenarios_that_ci_leaves_out_are_named(page: Path) -> None:
+    made = re.search(r"^TEST := (.*)$", (repo.ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert made
+    tested = {path.parent.name for path in (repo.ROOT / "molecule").glob("*/tests")}
+    left_out = {name for name in tested if f"molecule-{name}" not in made[1].split()}
+    text = re.split(r"^## (?:Tests|Pruebas)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)[1]
+    assert set(re.findall(r"`(\w+)` \(", text)) == left_out
+
+
 def test_both_languages_have_the_same_headings() -> None:
     assert headings(SPANISH.read_text(encoding="utf-8")) == headings(README.read_text(encoding="utf-8"))
 

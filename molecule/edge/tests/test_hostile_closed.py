@@ -10,11 +10,21 @@ from conftest import DOMAIN, Host
 from mirrored import Site, told, word
 
 FORMS = 60
+# More than `nginx_api_burst` lets through at once.
+CALLS = 60
 
 
 def status(outside: Host, path: str, *options: str) -> int:
     """Return the status that the other host gets."""
     return int(outside.run(f"curl -sk -o /dev/null -w '%{{http_code}}' {' '.join(options)} 'https://{DOMAIN}{path}'"))
+
+
+def called(outside: Host, addresses: list[str]) -> set[str]:
+    """Return the statuses that the API has for these addresses, all of them at once."""
+    lines = (f'url = "https://{DOMAIN}/api/"', "insecure", 'output = "/dev/null"', r'write-out = "%{http_code}\n"')
+    asked = ["\n".join((*lines, f'header = "X-Forwarded-For: {address}"')) for address in addresses]
+    outside.run("cat > /tmp/called", given="\nnext\n".join(asked))
+    return set(outside.run(f"curl -sS -Z --parallel-max {CALLS} -K /tmp/called").split())
 
 
 def test_attempts_to_log_in_are_counted_and_whoever_only_reads_is_not(outside: Host, mirror: Site) -> None:
@@ -81,6 +91,9 @@ def test_the_administration_is_there_for_some_networks_alone(outside: Host, mirr
         assert status(outside, "/admin/login/") == 200
         assert status(outside, "/admin/login/", "-H 'X-Forwarded-For: 192.0.2.7'") == 200
         assert status(outside, "/admin/login/", "-H 'X-Forwarded-For: 192.0.2.7, 203.0.113.9'") == 403
+        # Whoever has one address of IPv6 has as many as he wants of its network, and is one client.
+        assert called(outside, [f"2001:db8:0:{number:x}::1" for number in range(CALLS)]) == {"200"}
+        assert called(outside, [f"2001:db8:1:2:{number:x}::1" for number in range(CALLS)]) == {"200", "429"}
         seen = told(ask("/mirror/", ca=mirror.ca, X_Forwarded_For="192.0.2.7"))["told"]
         assert "192.0.2.7" not in seen.values()
     finally:

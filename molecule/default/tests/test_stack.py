@@ -31,8 +31,8 @@ def test_every_service_runs_and_comes_back_after_a_reboot(containers: dict[str, 
 
 
 def test_only_nginx_publishes_a_port(containers: dict[str, Any]) -> None:
-    published = {name: list(item["HostConfig"]["PortBindings"] or {}) for name, item in containers.items()}
-    assert {name: ports for name, ports in published.items() if ports} == {"nginx": ["80/tcp"]}
+    published = {name: sorted(item["HostConfig"]["PortBindings"] or {}) for name, item in containers.items()}
+    assert {name: ports for name, ports in published.items() if ports} == {"nginx": ["443/tcp", "80/tcp"]}
 
 
 def test_web_worker_and_beat_run_one_image(containers: dict[str, Any]) -> None:

@@ -61,7 +61,7 @@ def test_a_test_starts_it_works_and_stops_it(site: tuple[Site, str]) -> None:
 
 def test_it_says_why_it_does_not_start() -> None:
     with pytest.raises(RuntimeError, match=r"did not start.*give http://ADDRESS:PORT"):
-        Load("https://127.0.0.1").start()
+        Load("ftp://127.0.0.1").start()
 
 
 def run_program(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:

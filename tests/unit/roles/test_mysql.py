@@ -50,6 +50,10 @@ def described(folder: Path, variables: dict[str, Any]) -> dict[str, Any]:
         ({"mysql_user": "mysql.sys"}, "is no name for an account of the stack (mysql.sys, "),
         ({"mysql_migration_user": "m" * 33}, "give 1 to 32 characters"),
         ({"mysql_backup_user": "app"}, "mysql_backup_user is app, which is another account already"),
+        (
+            {"mysql_config": {"innodb-buffer-pool-size": "4G", "loose_max_connections": 9, "sort_buffer_size": "1M"}},
+            "mysql_config has innodb-buffer-pool-size and loose_max_connections: say it as",
+        ),
         ({"mysql_recorded": {"name": "other"}}, "the stack was set up with other, where its data is"),
     ],
 )

@@ -29,12 +29,14 @@ from ansible_collections.barehost.django.plugins.module_utils import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from ansible.module_utils.basic import AnsibleModule
 
 DAEMON_JSON = _asleep.DAEMON_JSON
 PID_FILE = Path("/run/docker.pid")
+# As dockerd takes it: with the address in the same word, or in the one that follows.
+HOST_OPTION = re.compile(r"(?:-H=?|--host=|--host(?=$))(.+)?")
 
 # What is asked beside the directory of the stack.
 WISH: dict[str, Any] = {
@@ -85,6 +87,7 @@ def engine_info(module: AnsibleModule) -> dict[str, Any]:
         "compose_version": "",
         "root_dir": _asleep.data_root(daemon),
         "daemon_json": daemon,
+        "hosts": [],
         "config_stale": config_stale(),
         "enabled": False,
         "swarm": False,
@@ -96,6 +99,7 @@ def engine_info(module: AnsibleModule) -> dict[str, Any]:
         # One that is stopped is started in its installed version, and what it can decides what its services are made from.
         info["version"] = facts.get("ServerVersion") or installed_version(module)
         info["swarm"] = (facts.get("Swarm") or {}).get("LocalNodeState") == "active"
+        info["hosts"] = engine_hosts(engine_arguments()) if info["present"] else []
         # A unit that systemd does not know is not ours to enable.
         code, out, _ = module.run_command(["systemctl", "is-enabled", "docker.service"])
         info["enabled"] = code == 0 or out.strip() != "disabled"
@@ -125,6 +129,26 @@ def config_stale() -> bool:
         return DAEMON_JSON.stat().st_mtime > PID_FILE.stat().st_mtime
     except OSError:
         return False
+
+
+def engine_arguments() -> list[str]:
+    """Return the command line of the engine that runs: of a package it comes from a unit, which others can add to."""
+    try:
+        pid = PID_FILE.read_text(encoding="ascii").strip()
+        return Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8", errors="replace").rstrip("\0").split("\0")
+    except OSError:
+        return []
+
+
+def engine_hosts(argv: Sequence[str]) -> list[str]:
+    """Return where a command line has the engine listen; nowhere where it asks whoever comes for a certificate."""
+    if {"--tlsverify", "--tlsverify=true"} & set(argv):
+        return []
+    found = []
+    for word, following in zip(argv, [*argv[1:], ""]):
+        match = HOST_OPTION.fullmatch(word)
+        found += [match.group(1) or following] if match else []
+    return [address for address in found if address]
 
 
 def compose_version(facts: dict[str, Any]) -> str:

@@ -79,7 +79,8 @@ host:
   type: dict
   returned: always
 engine:
-  description: Whether Docker is there; its version, Compose's version, its data directory with the free space in MiB, daemon.json.
+  description: Whether Docker is there; its version, Compose's version, its data directory with the free space in MiB, daemon.json, and
+    where its command line has it listen without asking for a certificate (C(hosts)).
   type: dict
   returned: always
 ports:

@@ -196,9 +196,10 @@ SOCKETS = """
 """
 
 
-@pytest.mark.parametrize("place", ["file", "variable"])
+@pytest.mark.parametrize("place", ["file", "variable", "unit"])
 def test_an_engine_that_anybody_may_command_is_refused_and_nothing_is_changed(tmp_path: Path, place: str) -> None:
-    hosts = {"hosts": ["unix:///run/docker.sock", "tcp://0.0.0.0:2375"]}
+    addresses = ["unix:///run/docker.sock", "fd://", "tcp://0.0.0.0:2375"]
+    hosts = {"hosts": addresses}
     own = {"live-restore": True, "log-driver": "local", "log-opts": {"max-file": "5", "max-size": "10m"}}
     safe = {"icc": False, "no-new-privileges": True}
     daemon = json.dumps({**own, **safe, **(hosts if place == "file" else {})})
@@ -210,6 +211,7 @@ def test_an_engine_that_anybody_may_command_is_refused_and_nothing_is_changed(tm
         version="26",
         compose_version="2.26",
         daemon_json=daemon,
+        hosts=addresses if place == "unit" else [],
     )
     extra = {"docker_engine_daemon": hosts} if place == "variable" else {}
     code, output = decide(tmp_path, info, playbook=SOCKETS, **extra)

@@ -157,7 +157,8 @@ def name_pattern(change: Change) -> re.Pattern[str] | None:
 
 def _mask(text: str, seen: dict[str, int], name: re.Pattern[str] | None) -> str:
     lines = []
-    for line in text.splitlines():
+    # And not splitlines(): a value may hold what only that takes for the end of a line, and the rest would be shown as a name.
+    for line in text.removesuffix("\n").split("\n") if text else []:
         if not line.strip() or (name and line.lstrip().startswith("#")):
             lines.append(line)
             continue

@@ -100,6 +100,12 @@ def test_a_file_that_may_be_nothing_but_a_password_shows_nothing_of_it(line: str
     assert (diff["before"], diff["after"]) == ("******** #1\n", "******** #2\n")
 
 
+@pytest.mark.parametrize("end", ["\u2028", "\u2029", "\x85", "\x0c"])
+def test_what_only_python_takes_for_the_end_of_a_line_begins_no_name(end: str) -> None:
+    change = _tree.Change(".env", "app", "update", "A=1\n", f"A=first{end}SECOND_HALF=rest\n")
+    assert _tree.diff_of(change, "/opt/app", secret=True)["after"] == "A=******** #2\n"
+
+
 def test_a_directive_is_shown_by_its_name() -> None:
     before = 'requirepass "SECRET one"\nmaxmemory 64mb\nlone\n'
     change = _tree.Change("redis/redis.conf", "redis", "update", before, before.replace("64mb", "80mb"))

@@ -5,11 +5,14 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+MASKED = re.compile(r"/.*\D")
+MEANT = "an address or a network is meant, for example 203.0.113.0/24"
 LISTS = ("nginx_admin_networks", "nginx_trusted_proxies", "nginx_maintenance_networks")
 
 
@@ -22,6 +25,9 @@ def problems(values: Mapping[str, Any]) -> list[str]:
 def _problem(item: object) -> str:
     try:
         ipaddress.ip_network(str(item))
+        # Python reads these as well.
+        problem = "its mask is no number of bits" if MASKED.search(str(item)) else ""
+        problem = "it names an interface" if "%" in str(item) else problem
     except ValueError as error:
-        return f"holds {item!s}: {error}; an address or a network is meant, for example 203.0.113.0/24"
-    return ""
+        problem = str(error)
+    return f"holds {item!s}: {problem}; {MEANT}" if problem else ""

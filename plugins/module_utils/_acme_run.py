@@ -180,6 +180,8 @@ def in_place(settings: Settings, chain: str, key: str, state: Mapping[str, objec
     _files.replace(folder / _tls.KEY, key, 0o600)
     _files.replace(folder / _tls.CHAIN, chain, 0o644)
     _files.replace(folder / _tls.LISTEN6, f"{HEADER}\nlisten [::]:443 ssl;\n", 0o644)
+    _files.replace(folder / _tls.DEFAULT6, f"{HEADER}\nlisten [::]:443 ssl default_server;\n", 0o644)
+    _files.replace(folder / _tls.DEFAULT, f"{HEADER}\nlisten 443 ssl default_server;\n{pair}\n", 0o644)
     _files.replace(folder / _tls.LISTEN, f"{HEADER}\nlisten 443 ssl;\n{pair}\n", 0o644)
     _files.replace(folder / _tls.STATE, json.dumps(state, indent=1) + "\n", 0o644)
     before = link.readlink() if link.is_symlink() else None

@@ -24,6 +24,8 @@ SELF_SIGNED, PROVIDED, ACME = "self_signed", "provided", "acme"
 CHAIN, KEY, STATE = "fullchain.pem", "privkey.pem", "state.json"
 # What Nginx includes; each kind of address has its own, since not every kernel has IPv6.
 LISTEN, LISTEN6 = "listen.conf", "listen6.conf"
+# For those who name no server, where the site is asked for by an address.
+DEFAULT, DEFAULT6 = "default.conf", "default6.conf"
 FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 # What the work of a certificate authority has come to: the file is there as long as it is not well.
 FAILURE = "certbot/failure.json"

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.barehost.django.plugins.module_utils import _tls
 
 ROOT = Path(__file__).resolve().parents[3]
 TEMPLATES = ROOT / "roles" / "nginx" / "templates" / "nginx"
@@ -149,6 +150,13 @@ def test_whoever_names_no_server_of_ours_gets_no_handshake() -> None:
     assert "ssl_reject_handshake" not in by_address
     assert "include /etc/nginx/tls/self_signed/default.con*;" in by_address
     assert "include /etc/nginx/stack/nobody.conf;" in by_address
+
+
+def test_an_address_among_the_names_has_its_server_from_each_that_makes_a_certificate() -> None:
+    """Else the site's own server would be the one for whoever names none, or another one."""
+    for mode in ("self_signed", "acme"):
+        first = servers(render(tls_mode=mode, django_allowed_hosts=["www.example.com", "192.0.2.7"]))[1]
+        assert f"include /etc/nginx/tls/{mode}/{_tls.DEFAULT.replace('.conf', '.con*')};" in first
 
 
 def test_nginx_starts_where_there_is_no_certificate_yet() -> None:

@@ -115,6 +115,9 @@ def test_it_is_put_in_place_with_its_key_and_loaded(host: Host) -> None:
     assert (seen["whole"], seen["names"], seen["server"]) == (True, [NAME], SERVER)
     assert _tls.reason(seen, [NAME], _tls.now(), SERVER) == ""
     assert json.loads((host.root / "audit.jsonl").read_text())["result"] == "ok"
+    # What `site.conf` includes for those who name no server, which a site that is asked for by an address has to tell apart.
+    assert "listen 443 ssl default_server;\nssl_certificate /etc/nginx/tls/acme/" in (link / _tls.DEFAULT).read_text()
+    assert "listen [::]:443 ssl default_server;" in (link / _tls.DEFAULT6).read_text()
 
 
 def test_one_that_is_good_is_left_alone(host: Host) -> None:

@@ -94,6 +94,11 @@ OTHERS: dict[str, Callable[[str], Answer]] = {
 }
 
 
+def test_a_path_without_its_slash_leads_to_where_it_was_asked_for(mirror: Site) -> None:
+    """And not to the port that Nginx has in its container."""
+    assert ask("/admin", ca=mirror.ca).headers["Location"] == "/admin/"
+
+
 @pytest.fixture(scope="module")
 def expected(mirror: Site) -> dict[str, list[str]]:
     """Return the set as the front page of the administration has it."""

@@ -16,7 +16,17 @@ def test_addresses_and_networks_are_taken(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["office.example.com", "203.0.113.7/24", "203.0.113.0/33", "", "all", "1.2.3.4; deny all", "10.0.0.0/255.0.0.0", "fe80::1%eth0"]
+    "value",
+    [
+        "office.example.com",
+        "203.0.113.7/24",
+        "203.0.113.0/33",
+        "",
+        "all",
+        "1.2.3.4; deny all",
+        "10.0.0.0/255.0.0.0",
+        "fe80::1%eth0",
+    ],
 )
 @pytest.mark.parametrize("name", _nginx.LISTS)
 def test_what_is_none_is_refused_with_its_name_and_value(name: str, value: str) -> None:

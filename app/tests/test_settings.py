@@ -68,13 +68,13 @@ class EnvironmentTests(TestCase):
 
     def test_a_secret_may_come_as_a_file(self) -> None:
         """The environment then has its path; a line break that an editor has put at the end is none of it."""
-        expression = "s.DATABASES['default']['PASSWORD'], s.SECRET_KEY"
+        expression = "[s.DATABASES['default']['PASSWORD'], s.SECRET_KEY]"
         with tempfile.TemporaryDirectory() as directory:
             for name, text in (("DB_PASSWORD", " p$a'b\\n\"c "), ("SECRET_KEY", "key of a file\n")):
                 (Path(directory) / name).write_text(text, encoding="utf-8")
             files = {f"{name}_FILE": f"{directory}/{name}" for name in ("DB_PASSWORD", "SECRET_KEY")}
             seen = self.setting(expression, **files)
-        self.assertEqual(seen, str((" p$a'b\\n\"c ", "key of a file")))
+        self.assertEqual(seen, str([" p$a'b\\n\"c ", "key of a file"]))
 
     def test_log_file(self) -> None:
         """Written to if it can be; otherwise a word on standard error and no more."""

@@ -136,7 +136,7 @@ def _note(settings: Settings, who: str, begun: datetime, outcome: Mapping[str, s
 
 def _obtain(settings: Settings, *, anew: bool, by_deploy: bool, runner: Runner) -> Report:
     before = _tls.look(settings.root).get(_tls.ACME) or {}
-    other_server = bool(before) and before["server"] != settings.server
+    other_server = "fingerprint" in before and before.get("server") != settings.server
     if settings.ca:
         _files.replace(settings.folder / _acme.CA_FILE, settings.ca, 0o644)
     code, said = runner(

@@ -161,12 +161,7 @@ def _facts(info: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("stack", f"{stack['name']} in {stack['dir']}" if stack.get("present") else ""),
         ("release", _release(stack.get("release") or {})),
         ("lock", (stack.get("lock") or {}).get("description", "")),
-        (
-            "tls",
-            _join(
-                [f"{mode} until {item['not_after']}" for mode, item in _certificates(stack).items() if item["serves"]]
-            ),
-        ),
+        ("tls", _join([_until(mode, item) for mode, item in _certificates(stack).items() if item["serves"]])),
         ("backups", _backups(stack.get("backups") or {})),
         ("off-site", _offsite(stack.get("backups") or {})),
         ("drill", _drill(stack.get("backups") or {})),
@@ -205,6 +200,11 @@ def _release(release: Mapping[str, Any]) -> str:
     revision = release.get("git_revision")
     git = f"git {revision}" if revision else ""
     return _join([release.get("id"), git, release.get("created"), release.get("image")])
+
+
+def _until(mode: str, item: Mapping[str, Any]) -> str:
+    """Say how long a certificate is good; one that is to serve may have never come."""
+    return f"{mode} until {item['not_after']}" if "not_after" in item else f"{mode}, no certificate"
 
 
 def _certificates(stack: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

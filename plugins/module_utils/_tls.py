@@ -102,6 +102,9 @@ def look(root: Path, at: datetime | None = None) -> dict[str, Any]:
 
 def _seen(root: Path, mode: str, site: str, at: datetime) -> dict[str, Any]:
     folder = root / FOLDER / mode
+    # One that was there once and serves no more may end.
+    serves = f"/{FOLDER}/{mode}/" in site
+    failed = failure(root) if mode == ACME and serves else ""
     try:
         state = json.loads(read(folder / STATE))
         found: dict[str, Any] = {
@@ -114,22 +117,28 @@ def _seen(root: Path, mode: str, site: str, at: datetime) -> dict[str, Any]:
         late = parsed(found["renew_at"]) <= at
         ended = parsed(found["not_after"]) <= at
     except (ValueError, KeyError, TypeError, AttributeError):
-        return {}
+        return {"whole": False, "serves": True, "problem": _none(mode, failed)} if serves else {}
     there = all((folder / name).is_file() for name in (KEY, LISTEN, LISTEN6))
     found["whole"] = there and found["fingerprint"] == _certificate.fingerprint(read(folder / CHAIN))
-    # One that was there once and serves no more may end.
-    found["serves"] = f"/{FOLDER}/{mode}/" in site
-    if found["serves"]:
-        failed = failure(root) if mode == ACME else ""
+    found["serves"] = serves
+    if serves:
         problem = _problem(mode, found["not_after"], failed, late=late, ended=ended)
         found.update({"problem": problem} if problem else {})
     return found
 
 
+def _none(mode: str, failed: str) -> str:
+    """Say that Nginx sends everybody to https, where nothing answers: it starts without a certificate, so as to prove the names."""
+    todo = "the timer of barehost-certificate asks again, and so does barehost.django.deploy" if mode == ACME else ""
+    todo = todo or "run barehost.django.deploy, which puts it in place"
+    tried = f" (it could not be had {failed})" if failed else ""
+    return f"there is no certificate, so the site cannot be reached over https{tried}: {todo}"
+
+
 def _problem(mode: str, not_after: str, failed: str, *, late: bool, ended: bool) -> str:
     end = f"the certificate {'has ended' if ended else 'ends'} at {not_after}"
     if failed:
-        return f"{failed}; {end}"
+        return f"the certificate could not be renewed {failed}; {end}"
     if not late:
         return ""
     todo = {
@@ -141,10 +150,10 @@ def _problem(mode: str, not_after: str, failed: str, *, late: bool, ended: bool)
 
 
 def failure(root: Path) -> str:
-    """Say what went wrong with the last try to have a certificate by an authority; empty where nothing did."""
+    """Say when and why the last try to have a certificate by an authority failed; empty where it did not."""
     try:
         found = json.loads(read(root / FAILURE))
-        return f"the certificate could not be renewed at {found['at']}: {found['message']}"
+        return f"at {found['at']}: {found['message']}"
     except (ValueError, KeyError, TypeError):
         return ""
 
@@ -156,7 +165,8 @@ def parsed(text: str) -> datetime:
 
 def reason(seen: Mapping[str, Any], names: Sequence[str], at: datetime, server: str = "") -> str:
     """Say why the stack has to come by another certificate; empty where the one that it has will do."""
-    if not seen:
+    # The look may know of a mode no more than that it is to serve.
+    if "fingerprint" not in seen:
         return "there is none"
     if not seen["whole"]:
         return "its files are not those that were made"

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from ansible_collections.barehost.django.plugins.module_utils import _certificate, _certificate_read, _tls
 from support import certificates as made
 
@@ -136,6 +137,14 @@ def test_an_authority_is_asked_before_anything_is_changed_where_nginx_answers_it
     assert code != 0
     assert "the host has no certbot to have a certificate with (there is none): run barehost.django.site" in output
     assert asked(tmp_path, package=False, acme=state)[0] == 0
+
+
+def test_the_timer_is_there_before_the_first_certificate_is_asked_for() -> None:
+    tasks = yaml.safe_load((ROOT / "roles" / "tls" / "tasks" / "served.yml").read_text())
+    # A refusal of the authority ends the run, and nothing would ask again.
+    first, second = tasks
+    assert "barehost.django.host_units" in first
+    assert "ansible.builtin.include_tasks" in second
 
 
 def test_a_scheme_that_contradicts_the_mode_is_refused(tmp_path: Path) -> None:

@@ -206,7 +206,7 @@ def test_the_command_says_what_is_wrong(host: Host, capsys: pytest.CaptureFixtur
     (host.root / "renewal").mkdir()
     (host.root / _acme.SETTINGS).write_text(json.dumps(vars(host.settings)))
     assert _acme_cli.main(host.root, ["check"]) == 1
-    assert "there is none" in capsys.readouterr().out
+    assert "there is no certificate, so the site cannot be reached" in capsys.readouterr().out
     host.obtain()
     assert _acme_cli.main(host.root, ["check"]) == 0
     (host.root / _tls.FAILURE).write_text(json.dumps({"at": "2026-11-27T12:00:00Z", "message": "it is away"}))

@@ -200,6 +200,10 @@ def test_the_certificate_that_serves_has_a_line_and_what_is_wrong_with_it_is_sai
     assert text.startswith("demo: ok")
     info["stack"]["tls"]["acme"]["problem"] = "the certificate could not be renewed"
     assert _status.assess(info) == ("attention", ["the certificate could not be renewed"])
+    info["stack"]["tls"]["acme"] = {"serves": True, "whole": False, "problem": "there is no certificate"}
+    text = _status.render_text({"demo": info})
+    assert "tls      acme, no certificate" in text
+    assert "there is no certificate" in text
 
 
 @pytest.mark.parametrize(

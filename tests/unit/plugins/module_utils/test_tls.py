@@ -101,6 +101,24 @@ def test_a_failed_renewal_is_said_for_as_long_as_it_is_not_made_good(tmp_path: P
     assert "problem" not in seen(tmp_path, NOW, "acme")
 
 
+def test_a_site_that_is_to_serve_by_a_certificate_that_never_came_says_so(tmp_path: Path) -> None:
+    (tmp_path / "nginx").mkdir()
+    (tmp_path / "nginx" / "site.conf").write_text("include /etc/nginx/tls/acme/listen.con*;\n")
+    found = seen(tmp_path, mode="acme")
+    assert (found["serves"], found["whole"]) == (True, False)
+    assert found["problem"] == (
+        "there is no certificate, so the site cannot be reached over https: "
+        "the timer of barehost-certificate asks again, and so does barehost.django.deploy"
+    )
+    (tmp_path / "certbot").mkdir()
+    (tmp_path / _tls.FAILURE).write_text(json.dumps({"at": "2026-11-27T12:00:00Z", "message": "no such name"}))
+    assert "(it could not be had at 2026-11-27T12:00:00Z: no such name)" in seen(tmp_path, mode="acme")["problem"]
+    # A deploy has it made, and says why.
+    assert _tls.reason(seen(tmp_path, mode="acme"), NAMES, NOW, "https://ca.example/dir") == "there is none"
+    # The files of another mode are not there either, and nobody minds.
+    assert seen(tmp_path) == {}
+
+
 def test_a_deploy_asks_an_authority_when_the_old_one_has_ended_and_not_before(tmp_path: Path) -> None:
     folder = made(tmp_path, mode="acme")
     state = json.loads((folder / "state.json").read_text())

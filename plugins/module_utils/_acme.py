@@ -27,6 +27,7 @@ CA_FILE = "ca.pem"
 REASON_LENGTH = 600
 _DOMAIN = re.compile(r"^\s*Domain:\s*(\S+)\s*$")
 _DETAIL = re.compile(r"^\s*Detail:\s*(.+)$")
+_SERVER = re.compile(r"^server\s*=\s*(\S+)\s*$", re.MULTILINE)
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
@@ -66,6 +67,11 @@ class Settings:
     def live(self) -> Path:
         """Return the folder in which certbot has the newest certificate."""
         return self.folder / "config" / "live" / self.stack
+
+    @property
+    def renewal(self) -> Path:
+        """Return the file in which certbot notes how it came by that."""
+        return self.folder / "config" / "renewal" / f"{self.stack}.conf"
 
 
 def parse(found: Mapping[str, Any]) -> Settings:
@@ -158,6 +164,12 @@ def certbot_cmd(settings: Settings, *, anew: bool = False) -> list[str]:
         "--no-directory-hooks",
         "--force-renewal" if anew else "--keep-until-expiring",
     ]
+
+
+def server_of(renewal: str) -> str:
+    """Return the authority that certbot's note names; empty where there is none."""
+    found = _SERVER.search(renewal)
+    return found[1] if found else ""
 
 
 def environment(settings: Settings) -> dict[str, str]:

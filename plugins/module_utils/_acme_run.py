@@ -8,7 +8,6 @@ Nginx is started anew.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
@@ -32,6 +31,7 @@ from ansible_collections.barehost.django.plugins.module_utils import (
     _tls,
 )
 from ansible_collections.barehost.django.plugins.module_utils._acme import AcmeError
+from ansible_collections.barehost.django.plugins.module_utils._lock_state import LockError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -44,7 +44,7 @@ COMMAND_SECONDS = 60
 LOADED_SECONDS = 20.0
 POLL_SECONDS = 0.5
 HEADER = "# Managed by Ansible (barehost.django): written with the certificate, not by hand."
-Trouble = (AcmeError, OSError, _certificate.CertificateError)
+Trouble = (AcmeError, OSError, _certificate.CertificateError, LockError)
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,15 @@ class Report:
     changed: bool
     message: str
     not_after: str
+
+
+@dataclass(frozen=True)
+class Brought:
+    """What certbot has brought, and that it can be served with."""
+
+    chain: str
+    key: str
+    first: _certificate.Certificate
 
 
 def run(argv: list[str], environment: Mapping[str, str], seconds: int) -> tuple[int, str]:
@@ -76,7 +85,7 @@ def run(argv: list[str], environment: Mapping[str, str], seconds: int) -> tuple[
 
 
 @contextmanager
-def alone(settings: Settings) -> Iterator[None]:
+def alone(settings: Settings, end: float) -> Iterator[None]:
     """Keep another run away; the kernel ends that with the process."""
     for folder in (settings.folder, settings.root / _tls.FOLDER):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -86,17 +95,32 @@ def alone(settings: Settings) -> Iterator[None]:
     _files.own(webroot, 0o755)
     descriptor = os.open(settings.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        while not _lock.try_flock(descriptor):
+            if time.monotonic() > end:
+                raise AcmeError(
+                    f"another run has been at work in {settings.folder} for {settings.wait_seconds} s: see what it does "
+                    f"(journalctl -u barehost-{settings.stack}-certificate), and run the same again once it has ended"
+                )
+            time.sleep(POLL_SECONDS)
         yield
     finally:
         os.close(descriptor)
 
 
-def wait_for_deploy(settings: Settings) -> None:
-    """Let a deploy come to its end: what it has written may be taken back. One that was left half done keeps nobody away."""
-    end = time.monotonic() + settings.wait_seconds
-    while _lock.look(settings.dir).get("at_work") and time.monotonic() < end:
-        time.sleep(1)
+def deploy_at_work(settings: Settings) -> bool:
+    """Whether a step of a deploy is at work: what it has written may be taken back. One that was left half done keeps nobody away."""
+    return bool(_lock.look(settings.dir).get("at_work"))
+
+
+def wait_for_deploy(settings: Settings, end: float) -> None:
+    """Let a deploy come to its end, with nothing in hand that it waits for."""
+    while deploy_at_work(settings):
+        if time.monotonic() > end:
+            raise AcmeError(
+                f"a deploy has been at work for {settings.wait_seconds} s, and the certificate was left to it: the timer "
+                "comes again, or run the same again once it has ended"
+            )
+        time.sleep(POLL_SECONDS)
 
 
 def obtain(
@@ -104,9 +128,13 @@ def obtain(
 ) -> Report:
     """Have a certificate that is good, in place and served; note in the audit log what changed, and what failed for `status`."""
     begun = _tls.now()
+    end = time.monotonic() + settings.wait_seconds
     try:
-        with alone(settings):
-            report = _obtain(settings, anew=anew, by_deploy=by_deploy, runner=runner)
+        if by_deploy:
+            with alone(settings, end):
+                report = serve(settings, ask(settings, runner, anew=anew), runner)
+        else:
+            report = _beside_deploys(settings, runner, end, anew=anew)
     except Trouble as error:
         message = sentence(error)
         with suppress(OSError):
@@ -118,6 +146,25 @@ def obtain(
     if report.changed:
         _note(settings, who, begun, {"result": "ok", "message": report.message})
     return report
+
+
+def _beside_deploys(settings: Settings, runner: Runner, end: float, *, anew: bool) -> Report:
+    """Have it while no deploy is at work.
+
+    A deploy may wait for the same flock in a step of its own: whoever finds one at work gives it back before waiting.
+    """
+    while True:
+        wait_for_deploy(settings, end)
+        with alone(settings, end):
+            if deploy_at_work(settings):
+                continue
+            # The deploy that was waited for may want other names.
+            current = _acme.load(settings.root)
+            found = ask(current, runner, anew=anew)
+            # What was brought lies there, and is not asked for again.
+            anew = False
+            if not deploy_at_work(current):
+                return serve(current, found, runner)
 
 
 def sentence(error: BaseException) -> str:
@@ -134,14 +181,14 @@ def _note(settings: Settings, who: str, begun: datetime, outcome: Mapping[str, s
         _audit.append(Path(path), _audit.event(who, "certificate", begun.strftime(_tls.FORMAT), seconds, outcome))
 
 
-def _obtain(settings: Settings, *, anew: bool, by_deploy: bool, runner: Runner) -> Report:
-    before = _tls.look(settings.root).get(_tls.ACME) or {}
-    other_server = "fingerprint" in before and before.get("server") != settings.server
+def ask(settings: Settings, runner: Runner, *, anew: bool) -> Brought:
+    """Have certbot bring a certificate, or say that the one that it has is good still, and judge that."""
     if settings.ca:
         _files.replace(settings.folder / _acme.CA_FILE, settings.ca, 0o644)
-    code, said = runner(
-        _acme.certbot_cmd(settings, anew=anew or other_server), _acme.environment(settings), settings.timeout_seconds
-    )
+    # By force once: certbot keeps what another authority gave, and authorities limit how often the same is asked for.
+    asked = _acme.server_of(_tls.read(settings.renewal))
+    forced = anew or asked not in ("", settings.server)
+    code, said = runner(_acme.certbot_cmd(settings, anew=forced), _acme.environment(settings), settings.timeout_seconds)
     if code != 0:
         raise AcmeError(f"{settings.server} gave no certificate: {_acme.why(said)}")
     chain, key = ((settings.live / name).read_text(encoding="utf-8") for name in (_tls.CHAIN, _tls.KEY))
@@ -149,17 +196,27 @@ def _obtain(settings: Settings, *, anew: bool, by_deploy: bool, runner: Runner) 
     wrong = _certificate_read.problems(chain, key, settings.names, _tls.now(), where)
     if wrong:
         raise AcmeError(" ".join(wrong))
-    end = _certificate_read.chain_of(chain, where)[0]
-    not_after = end.not_after.strftime(_tls.FORMAT)
-    if before.get("whole") and before["fingerprint"] == _certificate.fingerprint(chain) and not other_server:
-        return Report(changed=False, message=f"the certificate is good until {not_after}", not_after=not_after)
+    return Brought(chain, key, _certificate_read.chain_of(chain, where)[0])
+
+
+def serve(settings: Settings, brought: Brought, runner: Runner) -> Report:
+    """Have Nginx serve with what was brought, where it does not yet."""
+    before = _tls.look(settings.root).get(_tls.ACME) or {}
+    first = brought.first
+    not_after = first.not_after.strftime(_tls.FORMAT)
     # A quarter of its time before its end somebody should have a look: certbot renews a third before it.
-    late = end.not_after - (end.not_after - end.not_before) / _tls.LATE_SHARE
-    state = {**_tls.described(settings.names, chain, end.not_after, late), "server": settings.server}
-    if not by_deploy:
-        wait_for_deploy(settings)
-    with in_place(settings, chain, key, state):
-        load(settings, chain, runner)
+    late = first.not_after - (first.not_after - first.not_before) / _tls.LATE_SHARE
+    described = _tls.described(settings.names, brought.chain, first.not_after, late)
+    if before.get("whole") and (before["fingerprint"], before["server"]) == (described["fingerprint"], settings.server):
+        # A run may have been ended between the two.
+        if not load(settings, brought.chain, runner, shown_is_loaded=True):
+            return Report(changed=False, message=f"the certificate is good until {not_after}", not_after=not_after)
+        sweep(settings.root / _tls.FOLDER, f"{_tls.ACME}.{before['fingerprint']}")
+        message = f"Nginx had not loaded the certificate that is in place, and has now; it is good until {not_after}"
+        return Report(changed=True, message=message, not_after=not_after)
+    state = {**described, "server": settings.server}
+    with in_place(settings, brought.chain, brought.key, state):
+        load(settings, brought.chain, runner)
     named = ", ".join(state["names"])
     message = f"a certificate for {named} by {settings.server}, good until {not_after}"
     return Report(changed=True, message=message, not_after=not_after)
@@ -196,8 +253,13 @@ def in_place(settings: Settings, chain: str, key: str, state: Mapping[str, objec
         if before is None or before.name != folder.name:
             shutil.rmtree(folder, ignore_errors=True)
         raise
+    sweep(tls, folder.name)
+
+
+def sweep(tls: Path, name: str) -> None:
+    """Remove the folders of earlier certificates, and their keys with them."""
     for old in tls.glob(f"{_tls.ACME}.*"):
-        if old.name != folder.name:
+        if old.name != name:
             shutil.rmtree(old, ignore_errors=True)
 
 
@@ -225,24 +287,31 @@ def container(settings: Settings, runner: Runner) -> tuple[str, str]:
     return name, (addresses.split() or [""])[0]
 
 
-def load(settings: Settings, chain: str, runner: Runner) -> None:
-    """Have Nginx load the new certificate, and see that it shows it; one that does not run will when it is started."""
+def load(settings: Settings, chain: str, runner: Runner, *, shown_is_loaded: bool = False) -> bool:
+    """Have Nginx load the certificate in place, and see that it shows it; one that does not run will when it is started.
+
+    Return whether it was told to; with `shown_is_loaded` one that shows it already is not.
+    """
     if f"/{_tls.FOLDER}/{_tls.ACME}/" not in _tls.read(settings.root / "nginx" / "site.conf"):
         # Nginx serves by another mode still; the deploy that changes it comes next.
-        return
+        return False
     name, address = container(settings, runner)
     if not name:
-        return
+        return False
+    wanted = ssl.PEM_cert_to_DER_cert(_certificate.certificate_blocks(chain, _certificate.Where())[0])
+    asked = _certificate.wanted(settings.names)[0]
+    port = int(settings.serving["port"])
+    if shown_is_loaded and _handshake.shown(address, port, asked) == wanted:
+        return False
     for step in ("test", "reload"):
         code, said = runner(["docker", "exec", name, *settings.serving[step]], {}, COMMAND_SECONDS)
         if code != 0:
             raise AcmeError(f"Nginx does not take the new certificate, and goes on with the old one: {_acme.why(said)}")
-    wanted = ssl.PEM_cert_to_DER_cert(_certificate.certificate_blocks(chain, _certificate.Where())[0])
-    asked = _certificate.wanted(settings.names)[0]
     end = time.monotonic() + LOADED_SECONDS
-    while _handshake.shown(address, int(settings.serving["port"]), asked) != wanted:
+    while _handshake.shown(address, port, asked) != wanted:
         if time.monotonic() > end:
             raise AcmeError(
                 f"Nginx does not show the new certificate {LOADED_SECONDS:g} s after it was told to load it"
             )
         time.sleep(POLL_SECONDS)
+    return True

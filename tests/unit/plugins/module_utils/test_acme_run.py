@@ -4,9 +4,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import json
+import os
 import ssl
 import time
 from dataclasses import dataclass, field
@@ -51,6 +51,7 @@ class Host:
     certbot: int = 0
     nginx: dict[str, int] = field(default_factory=dict)
     running: bool = True
+    wait_seconds: int = 0
     calls: list[str] = field(default_factory=list)
 
     @property
@@ -58,7 +59,7 @@ class Host:
         """What the program is told."""
         serving = {"service": "nginx", "test": ["test"], "reload": ["reload"], "port": 443}
         values = {"stack": "app", "dir": str(self.root), "server": SERVER, "names": [NAME], "serving": serving}
-        return _acme.parse({**values, "audit_log": str(self.root / "audit.jsonl"), "wait_seconds": 0})
+        return _acme.parse({**values, "audit_log": str(self.root / "audit.jsonl"), "wait_seconds": self.wait_seconds})
 
     def pair(self) -> tuple[str, str]:
         """Return what certbot brings."""
@@ -72,6 +73,8 @@ class Host:
                 self.settings.live.mkdir(parents=True, exist_ok=True)
                 for name, text in zip(("fullchain.pem", "privkey.pem"), self.pair(), strict=True):
                     (self.settings.live / name).write_text(text)
+                self.settings.renewal.parent.mkdir(exist_ok=True)
+                self.settings.renewal.write_text(f"[renewalparams]\naccount = x\nserver = {SERVER}\n")
             return self.certbot, "the authority said no"
         if argv[:2] == ["docker", "ps"]:
             return 0, "abc\n" if self.running else ""
@@ -82,6 +85,8 @@ class Host:
 
     def obtain(self, **how: Any) -> _acme_run.Report:
         """Have it."""
+        (self.root / "renewal").mkdir(exist_ok=True)
+        (self.root / _acme.SETTINGS).write_text(json.dumps(vars(self.settings)))
         return _acme_run.obtain(self.settings, "test", runner=self.run, **how)
 
     @property
@@ -190,14 +195,53 @@ def test_nginx_is_not_asked_where_it_serves_by_another_mode_or_does_not_run(host
     assert host.calls == ["certbot", "certbot"]
 
 
+def by_another_authority(host: Host) -> None:
+    """Have what is there be by another one."""
+    for file in (host.root / "tls" / "acme" / "state.json", host.settings.renewal):
+        file.write_text(file.read_text().replace(SERVER, "https://staging.example/directory"))
+    host.calls = []
+
+
 def test_another_authority_is_asked_in_any_case(host: Host) -> None:
     host.obtain()
-    state = host.root / "tls" / "acme" / "state.json"
-    state.write_text(state.read_text().replace(SERVER, "https://staging.example/directory"))
-    host.calls = []
+    by_another_authority(host)
     assert host.obtain().changed
     assert host.calls[0] == "anew"
     assert _tls.look(host.root)["acme"]["server"] == SERVER
+
+
+def test_another_authority_is_asked_by_force_only_until_it_has_given_one(host: Host) -> None:
+    host.obtain()
+    by_another_authority(host)
+    # It gives one, and Nginx does not take it: authorities limit how often the same may be asked for.
+    host.number, host.nginx = 2, {"test": 1}
+    with pytest.raises(_acme.AcmeError):
+        host.obtain()
+    host.nginx = {}
+    assert host.obtain().changed
+    assert [call for call in host.calls if call in ("anew", "certbot")] == ["anew", "certbot"]
+    # Where it has given none it is asked by force again.
+    by_another_authority(host)
+    host.certbot = 1
+    for _ in range(2):
+        with pytest.raises(_acme.AcmeError):
+            host.obtain()
+    assert host.calls == ["anew", "anew"]
+
+
+def test_one_in_place_that_nginx_has_not_loaded_is_loaded(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    host.obtain()
+    old = host.root / "tls" / "acme.0123456789abcdef"
+    old.mkdir()
+    served = [b"the old one", *2 * [ssl.PEM_cert_to_DER_cert(host.pair()[0])]]
+    monkeypatch.setattr(_handshake, "shown", lambda *_: served.pop(0))
+    host.calls = []
+    report = host.obtain()
+    assert (report.changed, host.calls) == (True, ["certbot", "test", "reload"])
+    assert "had not loaded" in report.message
+    # The run that was ended had not come to that.
+    assert not old.exists()
+    assert not host.obtain().changed
 
 
 def test_the_command_says_what_is_wrong(host: Host, capsys: pytest.CaptureFixture[str]) -> None:
@@ -214,21 +258,68 @@ def test_the_command_says_what_is_wrong(host: Host, capsys: pytest.CaptureFixtur
     assert "it is away" in capsys.readouterr().out
 
 
-def test_a_renewal_lets_a_deploy_come_to_its_end_and_waits_for_none_that_is_dead(
+class Deploys:
+    """Whether a deploy is at work, each time that somebody looks."""
+
+    def __init__(self, host: Host, monkeypatch: pytest.MonkeyPatch, seen: str) -> None:
+        """Have a deploy at work where there is a 1, and at last none."""
+        self.host, self.seen = host, list(seen)
+        self.waited = 0
+        monkeypatch.setattr(_lock, "look", self.look)
+        monkeypatch.setattr(time, "sleep", self.sleep)
+
+    def look(self, _dir: str) -> dict[str, Any]:
+        """Stand for the look at the lock, which somebody may have left half done."""
+        return {"at_work": bool(self.seen) and self.seen.pop(0) == "1", "owner": "somebody"}
+
+    def sleep(self, _seconds: float) -> None:
+        """See that whoever waits has nothing in hand that a deploy would wait for."""
+        self.waited += 1
+        descriptor = os.open(self.host.settings.folder, os.O_RDONLY) if self.host.settings.folder.is_dir() else -1
+        if descriptor >= 0:
+            assert _lock.try_flock(descriptor)
+            os.close(descriptor)
+
+
+def test_a_renewal_lets_a_deploy_come_to_its_end(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    host.wait_seconds = 900
+    # Before it has the flock, with it in hand, and once the authority has answered.
+    deploys = Deploys(host, monkeypatch, "11010011")
+    assert host.obtain(anew=True).changed
+    assert deploys.waited == 3
+    assert deploys.seen == []
+    # What was brought was not asked for again.
+    assert host.calls == ["anew", "certbot", "test", "reload"]
+
+
+def test_a_renewal_gives_way_where_a_deploy_does_not_come_to_its_end(
     host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen = [{"at_work": True}, {"at_work": True}, {"at_work": False}]
-    waited: list[float] = []
-    monkeypatch.setattr(_lock, "look", lambda _dir: seen.pop(0))
-    monkeypatch.setattr(time, "sleep", waited.append)
-    _acme_run.wait_for_deploy(dataclasses.replace(host.settings, wait_seconds=900))
-    assert len(waited) == 2
-    # What has been left half done is told by nobody being at work.
-    seen.append({"at_work": False, "owner": "somebody"})
-    _acme_run.wait_for_deploy(dataclasses.replace(host.settings, wait_seconds=900))
-    assert len(waited) == 2
+    Deploys(host, monkeypatch, "11111")
+    with pytest.raises(_acme.AcmeError, match="a deploy has been at work for 0 s"):
+        host.obtain()
+    assert host.calls == []
+
+
+def test_what_a_deploy_has_changed_meanwhile_is_asked_for(host: Host) -> None:
+    before = host.settings
+    host.obtain()
+    (host.root / _acme.SETTINGS).write_text(json.dumps({**vars(before), "names": ["shop.example.com"]}))
+    with pytest.raises(_acme.AcmeError, match=r"shop\.example\.com"):
+        _acme_run.obtain(before, "timer", runner=host.run)
+
+
+@pytest.mark.parametrize("by_deploy", [False, True])
+def test_a_run_beside_another_one_is_not_waited_for_without_end(host: Host, *, by_deploy: bool) -> None:
+    host.settings.folder.mkdir()
+    descriptor = os.open(host.settings.folder, os.O_RDONLY)
+    assert _lock.try_flock(descriptor)
+    with pytest.raises(_acme.AcmeError, match=r"another run has been at work in .* for 0 s: see what it does"):
+        host.obtain(by_deploy=by_deploy)
+    os.close(descriptor)
+    assert host.obtain(by_deploy=by_deploy).changed
 
 
 def test_a_deploy_does_not_wait_for_itself(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_acme_run, "wait_for_deploy", lambda _settings: pytest.fail("it waits"))
+    monkeypatch.setattr(_lock, "look", lambda _dir: pytest.fail("it looks"))
     assert host.obtain(by_deploy=True).changed

@@ -28,6 +28,8 @@ def tls_problems(values: Mapping[str, Any], names: Sequence[str], scheme: str, d
     found = _tls.scheme_problems(chosen, scheme, domain)
     if chosen == _tls.ACME:
         return found + _acme.problems(values, names)
+    if chosen == _tls.SELF_SIGNED:
+        return found + _tls.own_problems(values)
     if chosen != _tls.PROVIDED:
         return found
     found += _tls.given_problems(values)
@@ -44,9 +46,9 @@ def tls_reason(seen: Mapping[str, Any], names: Sequence[str], server: str = "") 
     return _tls.reason(seen, names, _tls.now(), server)
 
 
-def tls_state(chain: str, names: Sequence[str], days: int, renew_days: int) -> dict[str, Any]:
+def tls_state(chain: str, names: Sequence[str], renew_days: int) -> dict[str, Any]:
     """Describe a certificate that has just been made."""
-    return _tls.state(names, chain, _tls.now(), int(days), int(renew_days))
+    return _certificate_read.made(chain, names, int(renew_days), _tls.now())
 
 
 def tls_described(chain: str, names: Sequence[str]) -> dict[str, Any]:

@@ -158,3 +158,9 @@ def described(certificate: str, names: Sequence[str]) -> dict[str, Any]:
     except _certificate.CertificateError:
         return {}
     return _tls.described(names, certificate, first.not_after, first.not_after - timedelta(days=_tls.PROVIDED_DAYS))
+
+
+def made(certificate: str, names: Sequence[str], renew_days: int, at: datetime) -> dict[str, Any]:
+    """Describe what a CA of the stack's own has signed: it is good for as long as that CA is."""
+    end = min(item.not_after for item in chain_of(certificate, _certificate.Where()))
+    return _tls.state(names, certificate, at, end, renew_days)

@@ -80,6 +80,19 @@ def given_problems(values: Mapping[str, Any]) -> list[str]:
     return found
 
 
+def own_problems(values: Mapping[str, Any]) -> list[str]:
+    """Refuse a CA of the stack's own that would not outlive what it signs."""
+    days, ca_days = (int(values[name]) for name in ("tls_self_signed_days", "tls_self_signed_ca_days"))
+    if ca_days > days:
+        return []
+    return [
+        (
+            f"tls_self_signed_ca_days is {ca_days} and tls_self_signed_days is {days}, so that the CA would end before what it "
+            "signs: give the CA more days, years of them, since clients have to be given each new one."
+        )
+    ]
+
+
 def scheme_problems(chosen: str, scheme: str, domain: str) -> list[str]:
     """Refuse a mode that contradicts how users are said to reach the site."""
     if chosen != "off" and scheme == "http":
@@ -180,10 +193,9 @@ def reason(seen: Mapping[str, Any], names: Sequence[str], at: datetime, server: 
     return f"it ends at {seen['not_after']}" if parsed(end) <= at else ""
 
 
-def state(names: Sequence[str], chain: str, at: datetime, days: int, renew_days: int) -> dict[str, Any]:
-    """Describe a certificate that has just been made."""
-    end = at + timedelta(days=days)
-    return described(names, chain, end, end - timedelta(days=min(renew_days, days // 2)))
+def state(names: Sequence[str], chain: str, at: datetime, end: datetime, renew_days: int) -> dict[str, Any]:
+    """Describe a certificate that has just been made; a short one is not made anew in every run."""
+    return described(names, chain, end, end - min(timedelta(days=renew_days), (end - at) / 2))
 
 
 def described(names: Sequence[str], chain: str, not_after: datetime, renew_at: datetime) -> dict[str, Any]:

@@ -33,6 +33,7 @@ PLAYBOOK = """
 """
 WOULD, CLEAR = "Would make a certificate", "passwords and cookies travel in clear"
 NAMES = ["www.example.com"]
+WHERE = _certificate.Where()
 LIBRARY = {"python3-cryptography": "43.0.0-3"}
 
 
@@ -53,8 +54,13 @@ def run(tmp_path: Path, *options: str, **values: Any) -> tuple[int, str]:
     return done.returncode, " ".join((done.stdout + done.stderr).split())
 
 
+def state_of(days: int) -> dict[str, Any]:
+    now = datetime.now(UTC)
+    return _tls.state(NAMES, "a chain", now, now + timedelta(days=days), 30)
+
+
 def seen(days: int = 100) -> dict[str, Any]:
-    state = _tls.state(NAMES, "a chain", datetime.now(UTC), days, 30)
+    state = state_of(days)
     return {"stack": {"tls": {"self_signed": {**state, "whole": True}}}, "packages": LIBRARY}
 
 
@@ -127,7 +133,7 @@ def test_an_authority_is_asked_before_anything_is_changed_where_nginx_answers_it
     # On a bare host it is asked once Nginx runs.
     assert would not in asked(tmp_path, answers=False)[1]
     state = {
-        **_tls.state(NAMES, "a chain", datetime.now(UTC), 90, 30),
+        **state_of(90),
         "server": ACME["tls_acme_server"],
         "whole": True,
     }
@@ -177,8 +183,7 @@ def test_what_it_makes_serves_is_kept_and_renewed_with_its_key(tmp_path: Path) -
     assert not any("ca" in name and "key" in name for name in modes)
     assert "ssl_certificate /etc/nginx/tls/self_signed/fullchain.pem;" in (folder / "listen.conf").read_text()
     # The certificate ends when the state says so.
-    where = _certificate.Where()
-    end = _certificate_read.chain_of(chain, where)[0].not_after
+    end = _certificate_read.chain_of(chain, WHERE)[0].not_after
     assert abs(_tls.parsed(_tls.look(root)["self_signed"]["not_after"]) - end) < timedelta(minutes=5)
     # Nothing is to be done again.
     assert "changed=0" in make(tmp_path, root)
@@ -191,3 +196,39 @@ def test_what_it_makes_serves_is_kept_and_renewed_with_its_key(tmp_path: Path) -
     assert (folder / "privkey.pem").read_text() == key
     assert again != chain
     assert again.split("-----END")[1] == chain.split("-----END")[1]
+
+
+def test_a_ca_ends_after_what_it_signs_and_is_renewed_with_its_key(tmp_path: Path) -> None:
+    root = tmp_path / "stack"
+    code, output = run(tmp_path, tls_mode="self_signed", tls_self_signed_ca_days=365, preflight_host=seen())
+    assert code != 0
+    assert "tls_self_signed_ca_days is 365 and tls_self_signed_days is 397" in output
+    # As one that has almost come to its end.
+    make(tmp_path, root, tls_self_signed_days=20, tls_self_signed_ca_days=50)
+    folder = root / "tls" / "self_signed"
+    old = tmp_path / "old.pem"
+    old.write_text((folder / "ca.pem").read_text())
+    key = (root / "ca" / "privkey.pem").read_text()
+    output = make(tmp_path, root, [*NAMES, "shop.example.com"])
+    assert f"give clients {folder}/ca.pem by then" in output
+    ends = [item.not_after for item in _certificate_read.chain_of((folder / "fullchain.pem").read_text(), WHERE)]
+    assert ends[0] < ends[1]
+    assert (root / "ca" / "privkey.pem").read_text() == key
+    # Who trusts the old one goes on, and who trusts the new one comes along.
+    for trusted in (old, folder / "ca.pem"):
+        argv = [
+            "openssl",
+            "verify",
+            "-CAfile",
+            str(trusted),
+            "-untrusted",
+            str(folder / "ca.pem"),
+            str(folder / "fullchain.pem"),
+        ]
+        done = subprocess.run(argv, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+    # And is left alone from then on.
+    new = (folder / "ca.pem").read_text()
+    assert new != old.read_text()
+    assert "give clients" not in make(tmp_path, root, ["blog.example.com"])
+    assert (folder / "ca.pem").read_text() == new

@@ -5,9 +5,10 @@
 from __future__ import annotations
 
 import dataclasses
+from datetime import timedelta
 
 import pytest
-from ansible_collections.barehost.django.plugins.module_utils import _certificate, _certificate_read
+from ansible_collections.barehost.django.plugins.module_utils import _certificate, _certificate_read, _tls
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from support import certificates as made
 
@@ -194,3 +195,11 @@ def test_a_content_has_one_name() -> None:
     assert _certificate.fingerprint("") == ""
     assert _certificate.fingerprint(CHAIN) == _certificate.fingerprint(f"{CHAIN}\n")
     assert _certificate.fingerprint(CHAIN) != _certificate.fingerprint(LEAF.pem)
+
+
+@pytest.mark.parametrize(("ca_days", "end", "renew_at"), [(1000, 90, 60), (50, 50, 25)])
+def test_what_is_made_here_ends_with_its_issuer(ca_days: int, end: int, renew_at: int) -> None:
+    issuer = made.make("CA", names=(), usage=None, authority=True, days=(-1, ca_days))
+    state = _certificate_read.made(made.make(issuer=issuer).pem + issuer.pem, ["www.example.com"], 30, made.NOW)
+    assert _tls.parsed(state["not_after"]) == made.NOW + timedelta(days=end)
+    assert _tls.parsed(state["renew_at"]) == made.NOW + timedelta(days=renew_at)

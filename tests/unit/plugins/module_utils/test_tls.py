@@ -26,7 +26,7 @@ def made(root: Path, at: Any = NOW, days: int = 100, mode: str = "self_signed") 
     (folder / "fullchain.pem").write_text(CHAIN)
     for name in ("privkey.pem", "listen.conf", "listen6.conf"):
         (folder / name).write_text("")
-    (folder / "state.json").write_text(json.dumps(_tls.state(NAMES, CHAIN, at, days, 30)))
+    (folder / "state.json").write_text(json.dumps(_tls.state(NAMES, CHAIN, at, at + timedelta(days=days), 30)))
     return folder
 
 
@@ -159,6 +159,12 @@ def test_what_is_given_is_text_or_a_file_and_never_both(tmp_path: Path) -> None:
     assert _tls.given(by_file) == {"tls_certificate": "a chain", "tls_private_key": "text"}
     assert "are both set" in _tls.given_problems({**by_file, "tls_certificate": "text"})[0]
     assert len(_tls.given_problems({})) == 2
+
+
+def test_a_ca_that_would_not_outlive_what_it_signs_is_refused() -> None:
+    assert _tls.own_problems({"tls_self_signed_days": 397, "tls_self_signed_ca_days": 398}) == []
+    (problem,) = _tls.own_problems({"tls_self_signed_days": 397, "tls_self_signed_ca_days": 397})
+    assert "tls_self_signed_ca_days is 397 and tls_self_signed_days is 397" in problem
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 FOLDER = "tls"
 SELF_SIGNED, PROVIDED, ACME = "self_signed", "provided", "acme"
 CHAIN, KEY, STATE = "fullchain.pem", "privkey.pem", "state.json"
+# What the inventory brings is one file for Nginx, which is replaced in one step; the chain beside it is for whoever looks.
+BOTH = "certificate_and_key.pem"
 # What Nginx includes; each kind of address has its own, since not every kernel has IPv6.
 LISTEN, LISTEN6 = "listen.conf", "listen6.conf"
 # For those who name no server, where the site is asked for by an address.
@@ -131,7 +133,7 @@ def _seen(root: Path, mode: str, site: str, at: datetime) -> dict[str, Any]:
         ended = parsed(found["not_after"]) <= at
     except (ValueError, KeyError, TypeError, AttributeError):
         return {"whole": False, "serves": True, "problem": _none(mode, failed)} if serves else {}
-    there = all((folder / name).is_file() for name in (KEY, LISTEN, LISTEN6))
+    there = all((folder / name).is_file() for name in (BOTH if mode == PROVIDED else KEY, LISTEN, LISTEN6))
     found["whole"] = there and found["fingerprint"] == _certificate.fingerprint(read(folder / CHAIN))
     found["serves"] = serves
     if serves:

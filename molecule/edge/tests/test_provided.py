@@ -124,7 +124,7 @@ def test_another_one_comes_by_a_reload_without_a_dropped_request(edge: Host, tmp
     for line in key.splitlines()[1:-1]:
         assert line not in run.output
         assert line not in dry.output
-    assert edge.run(f"stat -c %a {STACK_DIR}/tls/provided/privkey.pem") == "600"
+    assert edge.run(f"stat -c %a {STACK_DIR}/tls/provided/certificate_and_key.pem") == "600"
     again = deploy(tmp_path, chain(good), key)
     assert (again.code, again.stats["changed"]) == (0, 0)
 
@@ -137,3 +137,9 @@ def test_status_asks_for_another_one_in_time(tmp_path: Path) -> None:
     good = pair(6)
     assert deploy(tmp_path, chain(good), made.key_pem(good.key)).code == 0
     assert "have it renewed" not in run_playbook("status").output
+
+
+def test_its_key_goes_with_the_mode(edge: Host) -> None:
+    run = run_playbook("deploy")
+    assert run.code == 0, run.message
+    assert edge.run(f"find {STACK_DIR}/tls/provided -type f") == ""

@@ -27,7 +27,7 @@ HOMES = {
     "redis": "400",
     "releases/settings": "600",
     "secrets": "600",
-    "tls/provided/privkey.pem": "600",
+    "tls/provided/certificate_and_key.pem": "600",
 }
 
 

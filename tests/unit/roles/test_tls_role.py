@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import ssl
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -31,16 +32,27 @@ PLAYBOOK = """
       ansible.builtin.include_role: { name: barehost.django.stack, tasks_from: preflight }
       vars: { stack_host: { engine: { present: true, installed: true, version: "28.0", compose_version: "2.40" } } }
 """
+TREES = """
+- name: Install
+  hosts: localhost
+  connection: local
+  gather_facts: false
+  tasks:
+    - name: Have the certificate
+      ansible.builtin.import_role: { name: barehost.django.tls, rolespec_validate: false }
+    - name: Put the files in place
+      barehost.django.config_tree: { dest: "{{ tls_stack_dir }}", trees: "{{ tls_stack_trees }}" }
+"""
 WOULD, CLEAR = "Would make a certificate", "passwords and cookies travel in clear"
 NAMES = ["www.example.com"]
 WHERE = _certificate.Where()
 LIBRARY = {"python3-cryptography": "43.0.0-3"}
 
 
-def run(tmp_path: Path, *options: str, **values: Any) -> tuple[int, str]:
+def run(tmp_path: Path, *options: str, playbook: str = PLAYBOOK, **values: Any) -> tuple[int, str]:
     """Run the role; dry where nothing else is said, which changes nothing on the machine that the tests run on."""
     file = tmp_path / "play.yml"
-    file.write_text(PLAYBOOK)
+    file.write_text(playbook)
     variables = {
         "ansible_python_interpreter": sys.executable,
         "stack_domain": "www.example.com",
@@ -112,6 +124,34 @@ def test_what_is_provided_is_judged_before_the_host_is_touched(tmp_path: Path) -
     code, output = run(tmp_path, tls_mode="provided")
     assert code != 0
     assert "neither tls_private_key nor tls_private_key_file is set" in output
+
+
+def test_what_is_provided_is_one_file_for_nginx_and_goes_with_the_mode(tmp_path: Path) -> None:
+    left = (datetime.now(UTC) - made.NOW).days
+    good = made.make(days=(left - 1, left + 30))
+    key = made.key_pem(good.key)
+    common = {"playbook": TREES, "stack_dir": str(tmp_path / "stack"), "preflight_host": seen()}
+    # An earlier version had the key in a file of its own.
+    folder = tmp_path / "stack" / "tls" / "provided"
+    folder.mkdir(parents=True)
+    (folder / "privkey.pem").write_text(key)
+    given = {"tls_mode": "provided", "tls_certificate": good.pem.strip(), "tls_private_key": key.strip()}
+    code, output = run(tmp_path, "-v", **common, **given)
+    assert code == 0, output
+    names = sorted(path.name for path in folder.iterdir())
+    # Put in place in this order: what has Nginx read it comes after it.
+    assert names.index(_tls.BOTH) < min(names.index(name) for name in names if name.endswith(".conf"))
+    assert "privkey.pem" not in names
+    assert (folder / _tls.BOTH).stat().st_mode & 0o777 == 0o600
+    ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(folder / _tls.BOTH)
+    directives = [line.split()[1] for line in (folder / "listen.conf").read_text().splitlines() if "ssl_cert" in line]
+    assert directives == 2 * [f"/etc/nginx/tls/provided/{_tls.BOTH};"]
+    assert _tls.look(tmp_path / "stack")["provided"]["whole"]
+    code, output = run(tmp_path, "-v", "--diff", **common, tls_mode="self_signed")
+    assert code == 0, output
+    assert list(folder.iterdir()) == []
+    assert key.splitlines()[1] not in output
+    assert "changed=0" in run(tmp_path, "-v", **common, tls_mode="self_signed")[1]
 
 
 ACME = {"tls_mode": "acme", "tls_acme_agree_tos": True, "tls_acme_server": "https://ca.example/directory"}

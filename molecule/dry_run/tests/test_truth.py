@@ -32,6 +32,7 @@ SAME |= dict.fromkeys(
         "Have a folder for root alone",
         "Have the two keys",
         "Have the certificate of the CA",
+        "Renew the certificate of the CA",
         "Make the certificate of the server",
         "Put it in place",
     ],

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from authority import Authority
 from clients import Crowd, ask, ask_plain, served
-from conftest import DOMAIN, STACK_DIR, Host, run_playbook
+from conftest import DOMAIN, STACK_DIR, Host, as_foreseen, run_playbook
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,7 +83,8 @@ def test_a_site_that_serves_comes_by_one_without_a_dropped_request(ca: Authority
     assert run.code == 0, run.message
     assert crowd.bad == []
     assert crowd.good > 20
-    assert len(dry.changed) == len(run.changed)
+    assert "Say what would be asked for" in dry.changed
+    assert set(dry.changed) == as_foreseen(run)
     assert ask("/health/live/", ca=ca.root).status == 200
     assert ask("/admin/login/", ca=ca.root, name=f"www.{DOMAIN}").status == 200
 
@@ -171,6 +172,9 @@ def test_a_bare_host_whose_names_lead_elsewhere_is_left_to_the_next_run(
     ca.finds_the_site()
     assert run.code != 0
     assert "gave no certificate" in run.message
+    # Somebody asks again, and whoever looks sees it.
+    assert edge.run(f"systemctl is-active {UNIT}.timer") == "active"
+    assert "there is no certificate, so the site cannot be reached over https" in problems()
     again = run_playbook("site", ca.values(tmp_path))
     assert again.code == 0, again.message
     assert ask("/health/live/", ca=ca.root).status == 200

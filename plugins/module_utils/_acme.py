@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """A certificate by an authority that speaks ACME: what certbot is asked for, and why it did not come by one.
 
-certbot has folders of the stack's own, so that neither another stack nor what the operator does with certbot has to do with it.
-It proves the names through a folder that Nginx serves on the plain port (HTTP-01), and touches no configuration.
+certbot has folders of the stack's own, so that neither another stack nor what the operator does with certbot has to do with it. It
+reads the host's /etc/letsencrypt/cli.ini whatever it is told, so all that matters is said here, which goes before; a setting there
+that is not said here counts. It proves the names through a folder that Nginx serves on the plain port (HTTP-01), and touches no configuration.
 """
 
 from __future__ import annotations
@@ -162,6 +163,8 @@ def certbot_cmd(settings: Settings, *, anew: bool = False) -> list[str]:
         *("--key-type", "ecdsa", "--elliptic-curve", "secp256r1"),
         # What the operator's own certificates want done has nothing to do with this one.
         "--no-directory-hooks",
+        # Nor what is to be done in the host's cli.ini: the two last are one, and said by one name there they contradict the other.
+        *("--pre-hook", "", "--post-hook", "", "--deploy-hook", "", "--renew-hook", ""),
         "--force-renewal" if anew else "--keep-until-expiring",
     ]
 
@@ -174,7 +177,8 @@ def server_of(renewal: str) -> str:
 
 def environment(settings: Settings) -> dict[str, str]:
     """Return what certbot's environment has to say beside what it says anyway."""
-    found = {"LC_ALL": "C.UTF-8"}
+    # Below the latter it looks for the user's own letsencrypt/cli.ini.
+    found = {"LC_ALL": "C.UTF-8", "XDG_CONFIG_HOME": str(settings.folder)}
     if settings.ca:
         found["REQUESTS_CA_BUNDLE"] = str(settings.folder / CA_FILE)
     return found

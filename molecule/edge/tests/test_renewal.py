@@ -120,6 +120,22 @@ def test_the_timer_renews_what_ends_soon_without_a_dropped_request(ca: Authority
     assert '"who": "timer", "command": "certificate"' in edge.run("tail -1 /var/log/barehost/app.jsonl")
 
 
+def test_what_the_operator_has_certbot_do_is_not_done(ca: Authority, edge: Host) -> None:
+    before = served()
+    kinds = "".join(f"{kind}-hook = touch /tmp/hooked\n" for kind in ("pre", "post", "renew"))
+    edge.run(
+        "mkdir -p /etc/letsencrypt && cp -a /etc/letsencrypt/cli.ini /tmp/cli.ini.before 2>/dev/null; rm -f /tmp/hooked"
+    )
+    edge.run("cat >> /etc/letsencrypt/cli.ini", given=f"\n{kinds}email = nobody@example.org\n")
+    try:
+        edge.run(f"{STACK_DIR}/renewal/barehost-certificate renew --now")
+    finally:
+        edge.run("mv /tmp/cli.ini.before /etc/letsencrypt/cli.ini 2>/dev/null || rm -f /etc/letsencrypt/cli.ini")
+    assert served() != before
+    assert ask("/health/live/", ca=ca.root).status == 200
+    assert edge.run("ls /tmp/hooked 2>/dev/null || true") == ""
+
+
 def test_a_renewal_that_fails_keeps_the_old_one_and_shows(ca: Authority, edge: Host) -> None:
     before = served()
     edge.run(DUE)

@@ -55,6 +55,14 @@ def test_what_certbot_is_asked_for() -> None:
         "--elliptic-curve",
         "secp256r1",
         "--no-directory-hooks",
+        "--pre-hook",
+        "",
+        "--post-hook",
+        "",
+        "--deploy-hook",
+        "",
+        "--renew-hook",
+        "",
         "--keep-until-expiring",
     ]
     assert "--register-unsafely-without-email" in _acme.certbot_cmd(settings())
@@ -64,6 +72,10 @@ def test_what_certbot_is_asked_for() -> None:
 def test_an_authority_of_ones_own_is_known_by_its_certificate_alone() -> None:
     assert "REQUESTS_CA_BUNDLE" not in _acme.environment(settings())
     assert _acme.environment(settings(ca="a certificate"))["REQUESTS_CA_BUNDLE"] == "/opt/app/certbot/ca.pem"
+
+
+def test_nothing_of_the_user_is_read() -> None:
+    assert _acme.environment(settings())["XDG_CONFIG_HOME"] == "/opt/app/certbot"
 
 
 def test_what_can_be_asked_for_is() -> None:

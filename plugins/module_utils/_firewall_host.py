@@ -36,6 +36,9 @@ BACK = "barehost-firewall-back"
 NFT = "/usr/sbin/nft"
 FIREWALLD = "/usr/lib/systemd/system/firewalld.service"
 UFW = "/etc/ufw/ufw.conf"
+# What the host asks for by itself, and the rules let in: an address by DHCP, on either family.
+ADDRESS_PORTS: dict[str, set[int]] = {"tcp": set(), "udp": {68, 546}}
+THROUGH = ", first of all the port of a VPN that SSH comes through: this run would not notice, since what is connected goes on"
 UNIT_TEXT = f"""\
 # Made by barehost.django (role firewall): changes here are lost.
 [Unit]
@@ -134,17 +137,21 @@ def beside(seen: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def kept_out(parts: Mapping[str, Mapping[str, Any]], listening: Mapping[int, str]) -> list[str]:
-    """Say in a sentence what listens on the host and is let in by no stack: somebody may have it in use."""
-    let_in = {entry["port"] for item in parts.values() for entry in item["open"] if entry["protocol"] == "tcp"}
-    let_in |= {port for item in parts.values() for port in item["ssh_ports"]}
-    shut = [f"{port} ({process})" for port, process in sorted(listening.items()) if port not in let_in]
-    if not shut:
-        return []
-    said = f"what listens on TCP {', '.join(shut)} is not reached from outside"
-    return [
-        f"{said}: name in firewall_allowed_tcp_ports, or with its networks in firewall_restricted_ports, what has to be"
-    ]
+def kept_out(parts: Mapping[str, Mapping[str, Any]], listening: Mapping[str, Mapping[int, str]]) -> list[str]:
+    """Say in a sentence for each protocol what listens and is let in by no stack: somebody may have it in use."""
+    found = []
+    for protocol, ports in sorted(listening.items()):
+        let_in = {entry["port"] for item in parts.values() for entry in item["open"] if entry["protocol"] == protocol}
+        let_in |= ADDRESS_PORTS[protocol]
+        let_in |= {port for item in parts.values() for port in item["ssh_ports"] if protocol == "tcp"}
+        shut = [f"{port} ({process})" for port, process in sorted(ports.items()) if port not in let_in]
+        if shut:
+            found.append(
+                f"what listens on {protocol.upper()} {', '.join(shut)} is not reached from outside: name in "
+                f"firewall_allowed_{protocol}_ports, or with its networks in firewall_restricted_ports, what has to be"
+                + (THROUGH if protocol == "udp" else "")
+            )
+    return found
 
 
 def list_cmd() -> list[str]:

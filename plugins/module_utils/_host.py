@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-TCP_LISTEN = "0A"
+# What /proc/net says of a socket that waits for whoever comes; one of UDP that is connected has another state.
+WAITING = {"tcp": "0A", "udp": "07"}
 # Addresses for the host itself alone, as the kernel lists them: 127.0.0.0/8, ::1, and the former in IPv6.
 LOOPBACK = re.compile(r"^ *\d+: (?:[0-9A-F]{6}7F|0{24}01000000|0{16}FFFF0000[0-9A-F]{6}7F):")
 
@@ -44,12 +45,12 @@ def parse_meminfo(text: str) -> int:
     return int(match.group(1)) // 1024 if match else 0
 
 
-def parse_listening(text: str) -> dict[int, str]:
-    """Map each TCP port that listens, in the text of /proc/net/tcp or tcp6, to the inode of its socket."""
+def parse_listening(text: str, protocol: str = "tcp") -> dict[int, str]:
+    """Map each port that listens, in the text of /proc/net/tcp, tcp6, udp or udp6, to the inode of its socket."""
     ports: dict[int, str] = {}
     for line in text.splitlines()[1:]:
         fields = line.split()
-        if len(fields) > 9 and fields[3] == TCP_LISTEN:  # noqa: PLR2004 - the tenth column is the inode
+        if len(fields) > 9 and fields[3] == WAITING[protocol]:  # noqa: PLR2004 - the tenth column is the inode
             ports[int(fields[1].rsplit(":", 1)[1], 16)] = fields[9]
     return ports
 
@@ -81,16 +82,22 @@ def listening_ports(wanted: Iterable[int]) -> list[dict[str, Any]]:
     return [{"port": port, "process": owners.get(inode, "unknown")} for port, inode in taken.items()]
 
 
-def listening_outside() -> dict[int, str]:
-    """Return which TCP ports something listens on that is not for the host itself alone, and what."""
-    found: dict[int, str] = {}
-    for family in ("tcp", "tcp6"):
-        path = Path("/proc/net") / family
-        if path.exists():
-            lines = path.read_text(encoding="ascii").splitlines(keepends=True)
-            found.update(parse_listening("".join(line for line in lines if not LOOPBACK.search(line))))
-    owners = socket_owners(found.values())
-    return {port: owners.get(inode, "unknown") for port, inode in found.items()}
+def listening_outside() -> dict[str, dict[int, str]]:
+    """Return for each protocol which ports something listens on that is not for the host itself alone, and what."""
+    found: dict[str, dict[int, str]] = {protocol: {} for protocol in WAITING}
+    for protocol, ports in found.items():
+        for family in (protocol, f"{protocol}6"):
+            path = Path("/proc/net") / family
+            if path.exists():
+                lines = path.read_text(encoding="ascii").splitlines(keepends=True)
+                ours = "".join(line for line in lines if not LOOPBACK.search(line))
+                ports.update(parse_listening(ours, protocol))
+    owners = socket_owners(inode for ports in found.values() for inode in ports.values())
+    # WireGuard, NFS and VXLAN have sockets that no process holds.
+    return {
+        protocol: {port: owners.get(inode, "the kernel itself") for port, inode in ports.items()}
+        for protocol, ports in found.items()
+    }
 
 
 def published_by(port: int, containers: Iterable[Mapping[str, Any]]) -> str:

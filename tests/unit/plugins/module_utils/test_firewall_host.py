@@ -221,9 +221,22 @@ def test_own_rules_stay_when_the_firewall_goes(kernel: Kernel, tmp_path: Path) -
 
 
 def test_what_listens_and_is_not_let_in_is_said() -> None:
-    assert _firewall_host.kept_out(PARTS, {22: "sshd", 80: "docker-proxy"}) == []
-    (said,) = _firewall_host.kept_out(PARTS, {5432: "postgres (pid 7)", 80: "docker-proxy", 8080: "caddy (pid 9)"})
+    assert _firewall_host.kept_out(PARTS, {"tcp": {22: "sshd", 80: "docker-proxy"}, "udp": {}}) == []
+    listening = {5432: "postgres (pid 7)", 80: "docker-proxy", 8080: "caddy (pid 9)"}
+    (said,) = _firewall_host.kept_out(PARTS, {"tcp": listening, "udp": {}})
     assert "what listens on TCP 5432 (postgres (pid 7)), 8080 (caddy (pid 9)) is not reached from outside" in said
+    assert "VPN" not in said
+
+
+def test_a_vpn_that_is_not_let_in_is_said() -> None:
+    """SSH that comes through it goes on for a while, and so does the call that keeps the rules."""
+    listening = {68: "dhclient (pid 5)", 546: "dhclient (pid 6)", 443: "openvpn (pid 7)", 51820: "the kernel itself"}
+    (said,) = _firewall_host.kept_out(PARTS, {"tcp": {}, "udp": listening})
+    assert "what listens on UDP 443 (openvpn (pid 7)), 51820 (the kernel itself) is not reached from outside" in said
+    assert "firewall_allowed_udp_ports" in said
+    assert "a VPN that SSH comes through" in said
+    vpn = _firewall.part({"firewall_allowed_udp_ports": [443, 51820], "firewall_ssh_ports": [22]})
+    assert _firewall_host.kept_out({**PARTS, "vpn": vpn}, {"tcp": {}, "udp": listening}) == []
 
 
 def test_where_none_is_wanted_nobody_is_asked(tmp_path: Path) -> None:

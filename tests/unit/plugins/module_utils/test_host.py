@@ -16,8 +16,17 @@ TCP = """\
 """
 
 
+# WireGuard's, and a client's that is connected.
+UDP = """\
+   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops
+ 3359: 00000000:CA6C 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 4711 2 0000000000000000 0
+ 1770: 0200000A:8437 0100000A:0035 01 00000000:00000000 00:00000000 00000000     0        0 4712 2 0000000000000000 0
+"""
+
+
 def test_only_listening_sockets_count() -> None:
     assert _host.parse_listening(TCP) == {80: "4711"}
+    assert _host.parse_listening(UDP, "udp") == {51820: "4711"}
 
 
 def test_os_release_is_shell_quoted() -> None:
@@ -69,7 +78,19 @@ def test_the_process_behind_a_real_port_is_named() -> None:
 def test_what_listens_for_the_host_alone_is_not_outside(family: int, address: str, port: bool) -> None:  # noqa: FBT001 - expected
     both = family == socket.AF_INET6
     with socket.create_server((address, 0), family=socket.AddressFamily(family), dualstack_ipv6=both) as server:
-        assert (server.getsockname()[1] in _host.listening_outside()) is port
+        assert (server.getsockname()[1] in _host.listening_outside()["tcp"]) is port
+    with socket.socket(socket.AddressFamily(family), socket.SOCK_DGRAM) as server:
+        server.bind((address, 0))
+        found = _host.listening_outside()["udp"]
+        assert (server.getsockname()[1] in found) is port
+        assert not port or "(pid " in found[server.getsockname()[1]]
+
+
+def test_a_socket_that_no_process_holds_is_the_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_host, "socket_owners", lambda inodes: dict.fromkeys(list(inodes)[:0], ""))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("", 0))
+        assert _host.listening_outside()["udp"][server.getsockname()[1]] == "the kernel itself"
 
 
 def test_a_published_port_belongs_to_its_container() -> None:

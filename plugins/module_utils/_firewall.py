@@ -75,7 +75,9 @@ table {table} {{
 
   # What leaves containers and what goes between them stays as Docker has it, also where a container asks for a published port.
   # A connection that came in by a published port has been given another destination (dnat); one that names the address of a
-  # container has not, and has no business there. Whatever else the host forwards, for virtual machines or a VPN, is not ours.
+  # container has not, and has no business there. Nothing says who gave it, and a bridge of Docker's may have any name: so a port
+  # of the host that is forwarded by somebody else, to a virtual machine or a cluster, is judged like one that Docker publishes.
+  # What the host forwards to the address that the sender asked for, for virtual machines or a VPN, is not ours.
   chain forward {{
     type filter hook forward priority filter - 10; policy accept;
     ct state established,related accept

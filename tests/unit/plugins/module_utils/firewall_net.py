@@ -3,7 +3,8 @@
 """A host with two Docker networks and its outside, made of network namespaces; says who reaches what before and under the rules.
 
 Run by test_firewall_kernel in namespaces of its own, which end with it: `unshare --user --map-root-user --net --mount`. The host is
-the namespace that it starts in. Read from standard input are the rules, printed is a list of what answered in each of the two.
+the namespace that it starts in. Read from standard input is a list of rules to be tried, printed is a list of what answered before,
+what answered under each of them, and what was loaded last.
 """
 
 from __future__ import annotations
@@ -17,15 +18,20 @@ import time
 NET1, NET2 = "br-0123456789ab", "br-fe23456789ab"
 # A bridge that was given a name of its own in Docker.
 NAMED = "shopnet"
-BRIDGES = (NET1, NET2, NAMED)
+# Of libvirt, with a virtual machine.
+VIRTUAL = "virbr0"
+BRIDGES = (NET1, NET2, NAMED, VIRTUAL)
 # What Docker does with a published port: 80 and 8080 lead to port 8000 of a container, for everybody but its own network, and
-# 8090 leads to one in the network with a name of its own.
+# 8090 leads to one in the network with a name of its own. 443 is published on 127.0.0.1 alone, while the host serves it to everybody.
+# The administrator forwards 8095 to the virtual machine.
 DOCKER = f"""
 table ip docker {{
   chain pre {{
     type nat hook prerouting priority dstnat
     iifname != "{NET1}" fib daddr type local tcp dport {{ 80, 8080 }} dnat to 172.30.1.2:8000
     iifname != "{NAMED}" fib daddr type local tcp dport 8090 dnat to 172.30.3.2:8500
+    ip daddr 127.0.0.1 tcp dport 443 dnat to 172.30.1.2:9000
+    ip daddr 10.77.0.1 tcp dport 8095 dnat to 192.168.122.2:7000
   }}
 }}
 table ip6 docker {{
@@ -42,12 +48,14 @@ LINKS = (
     ("one", NET1, ("172.30.1.1/24", "fd30:1::1/64"), ("172.30.1.2/24", "fd30:1::2/64")),
     ("two", NET2, ("172.30.2.1/24",), ("172.30.2.2/24",)),
     ("named", NAMED, ("172.30.3.1/24",), ("172.30.3.2/24",)),
+    ("guest", VIRTUAL, ("192.168.122.1/24",), ("192.168.122.2/24",)),
 )
-SERVED = {"": (22, 443, 5555), "one": (8000, 9000), "named": (8500,), "outside": (6000,)}
+SERVED = {"": (22, 443, 5555), "one": (8000, 9000), "named": (8500,), "guest": (7000,), "outside": (6000,)}
 ASKED = {
     "outside": [
         *((address, port) for address in ("10.77.0.1", "fd77::1") for port in (22, 80, 443, 5555, 8080)),
-        *(("10.77.0.1", 8090), ("172.30.1.2", 8000), ("172.30.1.2", 9000), ("fd30:1::2", 8000)),
+        *(("10.77.0.1", 8090), ("172.30.1.2", 8000), ("172.30.1.2", 9000), ("fd30:1::2", 8000), ("127.0.0.1", 443)),
+        *(("10.77.0.1", 8095), ("192.168.122.2", 7000)),
     ],
     "lan": [("10.78.0.1", 22), ("10.78.0.1", 80), ("10.78.0.1", 5555), ("10.78.0.1", 8080), ("172.30.1.2", 8000)],
     # To a container of another network, out, to the host, and by a published port back to a container.
@@ -86,6 +94,10 @@ def build() -> None:
             command(f"ip -n {name} addr add {address} dev eth0" + (" nodad" if ":" in address else ""))
         for address in host:
             command(f"ip -n {name} route add default via {address.partition('/')[0]}")
+    # Whoever is in the network of the host can send it what is for its 127.0.0.1, and Docker has it take that.
+    command("sysctl -qw net.ipv4.conf.eth0.route_localnet=1")
+    command("ip netns exec outside sysctl -qw net.ipv4.conf.all.route_localnet=1")
+    command("ip -n outside route add 127.0.0.1/32 via 10.77.0.1")
     command("nft -f -", DOCKER)
 
 
@@ -124,7 +136,7 @@ def ask_all() -> dict[str, dict[str, bool]]:
 
 
 def main() -> None:
-    """Build, ask, load the rules, ask again."""
+    """Build, ask, load rules, ask again."""
     build()
     servers = []
     for name, ports in SERVED.items():
@@ -135,11 +147,13 @@ def main() -> None:
         server.stdout.readline()
     time.sleep(2)  # Bridges learn, and addresses of IPv6 come up.
     before = ask_all()
-    command("nft -f -", sys.stdin.read())
-    # Neighbours have to be found anew, through the rules.
-    for name, *_ in LINKS:
-        command(f"ip -n {name} neigh flush all")
-    under = ask_all()
+    under = []
+    for rules in json.load(sys.stdin):
+        command("nft -f -", rules)
+        # Neighbours have to be found anew, through the rules.
+        for name, *_ in LINKS:
+            command(f"ip -n {name} neigh flush all")
+        under.append(ask_all())
     argv = ["nft", "list", "chain", "inet", "barehost", "input"]
     listing = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
     say(json.dumps([before, under, listing]))

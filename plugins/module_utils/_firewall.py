@@ -18,6 +18,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 TABLE = "inet barehost"
+# Sets of the administrator's, as `nft list` shows them; `inside` is ours, and says what counts as outside.
+SETS = re.compile(r"^\t(?:set|map|meter) (?!inside )[^\n]*\{\n.*?^\t\}$", re.MULTILINE | re.DOTALL)
+ELEMENTS = re.compile(r"^\t\telements = \{.*?\}$\n", re.MULTILINE | re.DOTALL)
 # What an administrator of the host adds: `add rule inet barehost open ip protocol vrrp accept`.
 OWN = "/etc/barehost/firewall.d/*.nft"
 MAX_PORT = 65535
@@ -159,14 +162,18 @@ def _ports(numbers: Iterable[int]) -> str:
 
 
 def _open(parts: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Return the rules for the ports of all stacks, those with the same sources together."""
+    """Return the rules for the ports of all stacks, those with the same sources together.
+
+    One for each port: a set of them is listed by nft as `0x50 [invalid type]`, and nft does not load what it has listed so.
+    """
     groups: dict[tuple[str, tuple[str, ...]], set[int]] = {}
     for item in parts.values():
         for entry in item["open"]:
             groups.setdefault((entry["protocol"], tuple(entry["sources"])), set()).add(entry["port"])
     found = []
     for (protocol, only), numbers in sorted(groups.items()):
-        found += _rules(f"meta l4proto {protocol} ct original proto-dst {_ports(numbers)}", only)
+        for number in sorted(numbers):
+            found += _rules(f"meta l4proto {protocol} ct original proto-dst {number}", only)
     return found
 
 
@@ -218,6 +225,11 @@ def loaded(listing: str) -> str:
     """Return the digest in what `nft list` says of the chain; empty for a table that is not there."""
     match = re.search(r'drop comment "(barehost [0-9a-f]{32})"', listing)
     return match.group(1) if match else ""
+
+
+def shape(listing: str) -> str:
+    """Return what of a listing of the table changes only when somebody changes it: its own sets may be filled as packets come."""
+    return SETS.sub(lambda found: ELEMENTS.sub("", found[0]), listing)
 
 
 def in_file(text: str) -> str:

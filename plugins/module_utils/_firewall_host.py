@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 HOME = "/etc/barehost"
 PARTS = f"{HOME}/firewall.d"
 RULES = f"{HOME}/firewall.nft"
+# What the kernel lists once they are loaded.
+LISTED = f"{HOME}/firewall.listed"
 UNITS = "/etc/systemd/system"
 UNIT = "barehost-firewall.service"
 WANTED_BY = f"{UNITS}/sysinit.target.wants/{UNIT}"
@@ -155,8 +157,8 @@ def kept_out(parts: Mapping[str, Mapping[str, Any]], listening: Mapping[str, Map
 
 
 def list_cmd() -> list[str]:
-    """Return the argv that shows the chain whose last rule carries the digest."""
-    return [NFT, "list", "chain", *_firewall.TABLE.split(), "input"]
+    """Return the argv that shows what is loaded, without what counters have counted."""
+    return [NFT, "--stateless", "list", "table", *_firewall.TABLE.split()]
 
 
 def load_cmd(*, check: bool = False) -> list[str]:
@@ -212,9 +214,16 @@ def read_own(root: str = "/") -> str:
     return "".join(f"\n# From {PARTS}/{name}.\n{text}\n" for name, text in texts)
 
 
-def loaded(run: Runner) -> str:
-    """Return the digest of what the kernel has loaded."""
-    return _firewall.loaded(run(list_cmd())[1])
+def listed(run: Runner) -> str:
+    """Return what the kernel lists; empty where the table is not there."""
+    code, out, _ = run(list_cmd())
+    return out if code == 0 else ""
+
+
+def loaded(run: Runner, root: str = "/") -> str:
+    """Return the digest of what the kernel has loaded; empty where somebody has changed it there, in whichever chain."""
+    listing = listed(run)
+    return _firewall.loaded(listing) if _firewall.shape(listing) == read(LISTED, root) else ""
 
 
 def others(run: Runner, root: str = "/") -> list[str]:
@@ -237,7 +246,7 @@ def look(run: Runner, *, wanted: bool, root: str = "/") -> dict[str, Any]:
         "parts": parts,
         "own": read_own(root),
         "file": _firewall.in_file(read(RULES, root)),
-        "loaded": loaded(run) if installed else "",
+        "loaded": loaded(run, root) if installed else "",
         "unit": unit and os.path.lexists(Path(root) / WANTED_BY.lstrip("/")),
         "connection": connection(),
         "others": others(run, root),
@@ -274,14 +283,26 @@ def judged(run: Runner, parts: Mapping[str, Mapping[str, Any]], own: str) -> str
     return text
 
 
+def back(run: Runner, root: str = "/") -> str:
+    """Return what takes the place of the rules that are tried: those on the disk, what is loaded, or nothing, as nftables has it.
+
+    What it does not take, because the file is no longer what was written or an interface is gone, would take nothing back.
+    """
+    listing = listed(run)
+    for text in (read(RULES, root), listing and _firewall.DELETE + listing):
+        if text and run(load_cmd(check=True), data=text)[0] == 0:
+            return text
+    return _firewall.DELETE
+
+
 def attempt(run: Runner, parts: Mapping[str, Mapping[str, Any]], own: str, seconds: int, root: str = "/") -> None:
     """Load the rules, with the old ones coming back after so many seconds unless they are kept."""
     text = judged(run, parts, own)
-    back = Path(root) / BACK_RULES.lstrip("/")
-    back.parent.mkdir(mode=0o755, exist_ok=True, parents=True)
-    _files.replace(back, read(RULES, root) or _firewall.DELETE, 0o600)
+    file = Path(root) / BACK_RULES.lstrip("/")
+    file.parent.mkdir(mode=0o755, exist_ok=True, parents=True)
+    _files.replace(file, back(run, root), 0o600)
     # Kept is what was tried, even if the new connection comes from another address.
-    _files.replace(back.with_name(Path(TRIED).name), json.dumps({"parts": parts, "own": own}), 0o600)
+    _files.replace(file.with_name(Path(TRIED).name), json.dumps({"parts": parts, "own": own}), 0o600)
     # One that has gone off and failed would keep its name.
     run(["systemctl", "reset-failed", f"{BACK}.timer", f"{BACK}.service"])
     must(run, back_cmd(seconds), "the timer that takes the rules back cannot be started, and nothing was changed")
@@ -299,11 +320,19 @@ def keep(run: Runner, stack: str, root: str = "/") -> None:
         raise FirewallError(
             f"{gone}; look whether SSH is let in, raise firewall_confirm_seconds if it is slow, and run this again"
         )
+    try:
+        tried = json.loads(read(TRIED, root))
+    except ValueError:
+        raise FirewallError(
+            f"{TRIED}, which says what rules of the firewall were tried, is gone or is no JSON: they go back by themselves within "
+            "firewall_confirm_seconds; run this again then"
+        ) from None
     must(run, ["systemctl", "stop", f"{BACK}.timer"], "the timer that takes the rules back cannot be stopped")
-    tried = json.loads(read(TRIED, root))
-    if loaded(run) != _firewall.loaded(_firewall.render(tried["parts"], tried["own"])):
+    listing = listed(run)
+    if _firewall.loaded(listing) != _firewall.loaded(_firewall.render(tried["parts"], tried["own"])):
         raise FirewallError(f"{gone}; run this again")
     write(run, stack, tried["parts"], tried["own"], root)
+    _files.replace(Path(root) / LISTED.lstrip("/"), _firewall.shape(listing), 0o644)
 
 
 def write(run: Runner, stack: str, parts: Mapping[str, Mapping[str, Any]], own: str, root: str = "/") -> None:
@@ -323,7 +352,7 @@ def remove(run: Runner, stack: str, root: str = "/") -> None:
     """Take the firewall away with its last stack; what it let in and what it kept out is then as the others have it."""
     run(["systemctl", "disable", "--now", UNIT])
     must(run, load_cmd(), "nftables did not remove the rules", _firewall.DELETE)
-    for path in (part_path(stack), RULES, f"{UNITS}/{UNIT}", BESIDE):
+    for path in (part_path(stack), RULES, LISTED, f"{UNITS}/{UNIT}", BESIDE):
         (Path(root) / path.lstrip("/")).unlink(missing_ok=True)
     for path in (PARTS, HOME, str(Path(BESIDE).parent)):
         # What somebody else has put there stays.

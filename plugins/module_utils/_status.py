@@ -74,7 +74,7 @@ def switch_problems(stack: Mapping[str, Any]) -> list[str]:
 
 
 def firewall_problems(firewall: Mapping[str, Any]) -> list[str]:
-    """Say that the rules of a host are not in force: somebody has flushed all rules by hand, or has loaded others."""
+    """Say that the rules of a host are not in force: somebody has flushed or changed them by hand, or has loaded others."""
     if not firewall.get("parts") or firewall.get("loaded") == firewall.get("file") != "":
         return []
     return ["the firewall's rules are not in force: run barehost.django.site, or restart barehost-firewall.service"]

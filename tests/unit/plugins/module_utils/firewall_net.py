@@ -154,7 +154,7 @@ def main() -> None:
         for name, *_ in LINKS:
             command(f"ip -n {name} neigh flush all")
         under.append(ask_all())
-    argv = ["nft", "list", "chain", "inet", "barehost", "input"]
+    argv = ["nft", "list", "table", "inet", "barehost"]
     listing = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
     say(json.dumps([before, under, listing]))
     for server in servers:

@@ -8,7 +8,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from ansible_collections.barehost.django.plugins.module_utils import _firewall, _firewall_host, _uninstall
+from ansible_collections.barehost.django.plugins.module_utils import _firewall, _firewall_host, _status, _uninstall
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,12 +27,13 @@ class Kernel:
         self.asked: list[str] = []
         self.timer = False
         self.fails = ""
+        self.refused = ""
 
     def run(self, argv: list[str], data: str | None = None) -> tuple[int, str, str]:
         """Answer a command."""
         line = " ".join(argv)
         self.asked.append(line)
-        if self.fails and self.fails in line:
+        if (self.fails and self.fails in line) or (self.refused and self.refused == data):
             return 1, "", "it says no\nat length"
         if argv[0] == "systemd-run":
             self.timer = True
@@ -42,7 +43,7 @@ class Kernel:
             return (0, "active\n", "") if self.timer else (3, "inactive\n", "")
         elif line == f"{_firewall_host.NFT} -f -":
             self.text = "" if data == _firewall.DELETE else str(data)
-        elif argv[1] == "list":
+        elif "list" in argv:
             return (0, self.text, "") if self.text else (1, "", "No such file or directory")
         return 0, "", ""
 
@@ -63,12 +64,14 @@ def file(tmp_path: Path, path: str) -> Path:
 def test_nothing_is_on_the_disk_until_a_new_connection_has_come(kernel: Kernel, tmp_path: Path) -> None:
     _firewall_host.attempt(kernel.run, PARTS, "", 60, str(tmp_path))
     assert kernel.order("--check", "systemd-run", "-f -") == ["--check", "-f -", "systemd-run", "-f -"]
+    assert not file(tmp_path, _firewall_host.LISTED).exists()
     assert kernel.text == TEXT
     assert not file(tmp_path, _firewall_host.RULES).exists()
     assert file(tmp_path, _firewall_host.BACK_RULES).read_text() == _firewall.DELETE
     _firewall_host.keep(kernel.run, "shop", str(tmp_path))
     assert not kernel.timer
     assert file(tmp_path, _firewall_host.RULES).read_text() == TEXT
+    assert file(tmp_path, _firewall_host.LISTED).read_text() == TEXT
     assert _firewall_host.read_parts(str(tmp_path)) == PARTS
     assert kernel.asked[-1] == "systemctl enable --now barehost-firewall.service"
 
@@ -77,6 +80,40 @@ def test_what_was_in_force_is_what_comes_back(kernel: Kernel, tmp_path: Path) ->
     _firewall_host.write(kernel.run, "shop", PARTS, "", str(tmp_path))
     _firewall_host.attempt(kernel.run, {"shop": _firewall.EMPTY}, "", 60, str(tmp_path))
     assert file(tmp_path, _firewall_host.BACK_RULES).read_text() == TEXT
+
+
+@pytest.mark.parametrize("loaded", [True, False])
+def test_what_nftables_does_not_take_is_not_what_comes_back(kernel: Kernel, tmp_path: Path, *, loaded: bool) -> None:
+    """A file that somebody has broken, or an interface that is gone: the timer would take nothing back."""
+    _firewall_host.write(kernel.run, "shop", PARTS, "", str(tmp_path))
+    kernel.text = "table inet barehost { }\n" if loaded else ""
+    kernel.refused = TEXT
+    _firewall_host.attempt(kernel.run, {"shop": _firewall.EMPTY}, "", 60, str(tmp_path))
+    back = file(tmp_path, _firewall_host.BACK_RULES).read_text()
+    assert back == _firewall.DELETE + ("table inet barehost { }\n" if loaded else "")
+
+
+def test_what_is_loaded_is_not_what_comes_back_either_where_nftables_does_not_take_it(
+    kernel: Kernel, tmp_path: Path
+) -> None:
+    kernel.text = "table inet barehost { }\n"
+    kernel.refused = _firewall.DELETE + kernel.text
+    _firewall_host.attempt(kernel.run, PARTS, "", 60, str(tmp_path))
+    assert file(tmp_path, _firewall_host.BACK_RULES).read_text() == _firewall.DELETE
+
+
+@pytest.mark.parametrize("text", [None, "{"])
+def test_rules_of_which_nothing_says_what_they_are_go_back(kernel: Kernel, tmp_path: Path, text: str | None) -> None:
+    _firewall_host.attempt(kernel.run, PARTS, "", 60, str(tmp_path))
+    tried = file(tmp_path, _firewall_host.TRIED)
+    tried.unlink()
+    if text is not None:
+        tried.write_text(text)
+    with pytest.raises(
+        _firewall_host.FirewallError, match=r"firewall-tried.json, which says .* they go back by themselves"
+    ):
+        _firewall_host.keep(kernel.run, "shop", str(tmp_path))
+    assert kernel.timer
 
 
 def test_rules_that_have_gone_back_are_not_kept(kernel: Kernel, tmp_path: Path) -> None:
@@ -125,9 +162,10 @@ def test_the_rules_of_another_run_are_waited_for(kernel: Kernel) -> None:
 
 
 def test_the_last_stack_takes_the_firewall_away(kernel: Kernel, tmp_path: Path) -> None:
-    _firewall_host.write(kernel.run, "shop", PARTS, "", str(tmp_path))
+    _firewall_host.attempt(kernel.run, PARTS, "", 60, str(tmp_path))
+    _firewall_host.keep(kernel.run, "shop", str(tmp_path))
     _firewall_host.remove(kernel.run, "shop", str(tmp_path))
-    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+    assert [path for path in (tmp_path / "etc").rglob("*") if path.is_file()] == []
     assert kernel.text == ""
 
 
@@ -177,6 +215,11 @@ def test_what_a_run_has_left_is_what_the_next_one_wants(kernel: Kernel, tmp_path
     link.parent.mkdir()
     link.symlink_to("../barehost-firewall.service")
     assert _firewall_host.steps("shop", PART, _firewall_host.look(kernel.run, wanted=True, root=str(tmp_path))) == []
+    # Whatever is changed by hand, the last rule says what was loaded.
+    kernel.text = kernel.text.replace("oifname @inside counter drop", "")
+    there = _firewall_host.look(kernel.run, wanted=True, root=str(tmp_path))
+    assert _firewall_host.steps("shop", PART, there) == ["kernel"]
+    assert _status.firewall_problems(there)
 
 
 def own_rules(tmp_path: Path, text: str) -> str:

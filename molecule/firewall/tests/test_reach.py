@@ -7,6 +7,7 @@ from __future__ import annotations
 import subprocess
 import threading
 import time
+from typing import TYPE_CHECKING
 
 import pytest
 from conftest import (
@@ -24,7 +25,12 @@ from conftest import (
     without,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 EVERY = list(range(1, 65536))
+# Of the host's own addresses one that no other host has: a route to it is more than the one to 127.0.0.0/8.
+LOOPBACK, LOCAL = "127.0.0.9", 8081
 OTHERS = [LISTENING, PUBLISHED]
 # systemd counts how often, and would say no.
 RESTART = "systemctl reset-failed docker.service; systemctl restart docker"
@@ -102,17 +108,16 @@ def test_what_is_not_let_in_is_silent(inside: Host, outside: Host) -> None:
 
 def test_addresses_of_containers_are_not_reached_by_a_route(inside: Host, outside: Host) -> None:
     """By their own ports, which Docker lets in from everywhere where they are published."""
-    format_ = "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}"
+    format_ = "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{.GlobalIPv6Address}} {{end}}"
     found = {
         name: inside.run(f"docker inspect --format '{format_}' {name}").split()
         for name in (inside.container("nginx"), inside.container("mysql"), inside.container("web"), "other")
     }
     targets = {address: [80, 443, 3306, 8000] for each in found.values() for address in each}
-    routes = {address.rsplit(".", 2)[0] + ".0.0/16" for address in targets} - {"172.17.0.0/16"}
     # The default network of the host's engine has the numbers of the one that both hosts are in.
     targets = {address: ports for address, ports in targets.items() if not address.startswith("172.17.")}
-    for route in routes:
-        outside.run(f"ip route replace {route} via {inside.gateway}")
+    for address in targets:
+        outside.run(f"ip route replace {address} via {inside.addresses[1] if ':' in address else inside.gateway}")
     try:
         reached = {
             (address, port)
@@ -128,10 +133,50 @@ def test_addresses_of_containers_are_not_reached_by_a_route(inside: Host, outsid
                 if outcome == OPEN
             }
     finally:
-        for route in routes:
-            outside.run(f"ip route del {route}")
+        for address in targets:
+            outside.run(f"ip route del {address}")
     assert reached == set()
-    assert {port for _, port in open_} >= {80, 443}
+    for six in (False, True):
+        assert {port for address, port in open_ if (":" in address) is six} >= {80, 443}
+
+
+@pytest.fixture
+def local(inside: Host, outside: Host) -> Iterator[str]:
+    """Have a container whose port is published on an address of the host's own, and what is for both sent to the host."""
+    image = inside.run("docker inspect --format '{{.Config.Image}}' other")
+    inside.run(
+        "docker rm --force local > /dev/null 2>&1; docker network rm local > /dev/null 2>&1; "
+        f"docker network create local && docker run --detach --name local --network local"
+        f" --publish {LOOPBACK}:{LOCAL}:8000 --entrypoint python {image} -m http.server 8000"
+    )
+    address = inside.run("docker inspect --format '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}' local")
+    routes = (f"{address}/32 via {inside.gateway}", f"{LOOPBACK}/32 via {inside.gateway} table local")
+    for route in routes:
+        outside.run(f"ip route replace {route}")
+    # As engines have it that publish without their proxy; the other host takes an answer from such an address.
+    for host in (inside, outside):
+        host.run("sysctl -qw net.ipv4.conf.all.route_localnet=1")
+    yield address
+    for host in (inside, outside):
+        host.run("sysctl -qw net.ipv4.conf.all.route_localnet=0")
+    for route in routes:
+        outside.run(f"ip route del {route}")
+    inside.run("docker rm --force local && docker network rm local")
+
+
+def test_what_is_published_for_the_host_alone_is_not_reached(inside: Host, outside: Host, local: str) -> None:
+    """Who is in the network of the host can send it what is for its 127.0.0.1, and what is for its containers."""
+    wait_until(lambda: inside.run(f"curl --silent http://{LOOPBACK}:{LOCAL}") != "", "the container serves")
+    targets = {local: [8000], LOOPBACK: [LOCAL], **{address: [LOCAL] for address in inside.addresses}}
+
+    def reached() -> set[str]:
+        return {where for where, each in outside.ask(targets).items() if OPEN in each.values()}
+
+    # The number is let in, as for another container that is published to everybody.
+    inside.run(f"nft insert rule inet barehost open ct original proto-dst {LOCAL} accept")
+    assert reached() == set()
+    with without(inside):
+        assert reached() == {local, LOOPBACK}
 
 
 @pytest.mark.parametrize(
@@ -168,23 +213,45 @@ def test_a_flush_by_hand_shows_and_is_mended(inside: Host, outside: Host) -> Non
     assert "the firewall's rules are not in force" not in status.output
 
 
+@pytest.mark.parametrize(
+    "change", ["flush chain inet barehost forward", "add element inet barehost inside '{ eth0, eth1 }'"]
+)
+def test_a_change_by_hand_shows_and_is_mended(inside: Host, outside: Host, change: str) -> None:
+    inside.run(f"nft {change}")
+    assert PUBLISHED in answers(outside, inside)["v4"]
+    status = run_playbook("status", "-e", "status_format=json")
+    assert "the firewall's rules are not in force" in status.output
+    run = run_playbook("site")
+    assert run.code == 0, run.message
+    assert answers(outside, inside) == EXACTLY
+    status = run_playbook("status", "-e", "status_format=json")
+    assert "the firewall's rules are not in force" not in status.output
+
+
 def test_a_reboot_changes_nothing_and_lets_nobody_in_meanwhile(inside: Host, outside: Host) -> None:
     seen: list[str] = []
+    rounds: list[float] = []
     end = threading.Event()
 
     def look() -> None:
         while not end.is_set():
             found = outside.ask(dict.fromkeys(inside.addresses, OTHERS), 0.5)
             seen.extend(f"{where} {port}" for where, each in found.items() for port, how in each.items() if how == OPEN)
+            rounds.append(time.monotonic())
 
     looker = threading.Thread(target=look, daemon=True)
     looker.start()
     subprocess.run(["docker", "restart", "--time", "60", "barehost-firewall"], check=True, capture_output=True)
+    boots = time.monotonic()
     wait_until(lambda: serves(inside), "the site serves after a reboot", 180)
+    serving = time.monotonic()
     time.sleep(2)
     end.set()
     looker.join(30)
     assert seen == []
+    # Somebody looked while it came up, and to the end.
+    assert len([moment for moment in rounds if boots < moment < serving]) >= 3
+    assert rounds[-1] > serving
     assert inside.run("systemctl is-active other") == "active"
     assert answers(outside, inside) == EXACTLY
     goes_on(inside, outside)

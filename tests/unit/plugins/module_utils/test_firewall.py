@@ -104,6 +104,33 @@ def test_the_kernel_can_be_asked_which_text_it_has() -> None:
     assert _firewall.loaded("table inet other { }") == ""
 
 
+def test_sets_of_the_administrators_may_be_filled_and_ours_may_not() -> None:
+    listing = """table inet barehost {
+\tset inside {
+\t\ttype ifname
+\t\telements = { "br-0*",
+\t\t\t     "docker0" }
+\t}
+
+\tset knocked {
+\t\ttype ipv4_addr
+\t\tflags dynamic,timeout
+\t\telements = { 192.0.2.7,
+\t\t\t     192.0.2.8 }
+\t}
+
+\tchain open {
+\t\tip saddr { 192.0.2.7 } accept
+\t}
+}
+"""
+    shape = _firewall.shape(listing)
+    assert shape == _firewall.shape(listing.replace("192.0.2.8 }", "192.0.2.9 }"))
+    assert "flags dynamic,timeout\n\t}" in shape
+    for text in ('"docker0" }', "dynamic,timeout", "{ 192.0.2.7 } accept"):
+        assert shape != _firewall.shape(listing.replace(text, text.replace("d", "x").replace("2.7", "2.9")))
+
+
 @pytest.mark.parametrize(
     ("changes", "connection", "ports", "sources", "sentences"),
     [

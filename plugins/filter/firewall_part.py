@@ -17,9 +17,14 @@ def firewall_steps(part: Mapping[str, Any], seen: Mapping[str, Any], stack: str,
     return _firewall_host.steps(stack, part if enabled else None, seen)
 
 
+def firewall_wider(part: Mapping[str, Any], seen: Mapping[str, Any], stack: str) -> dict[str, Any]:
+    """Return the part with what is open already as well."""
+    return _firewall.wider(part, (seen.get("parts") or {}).get(stack) or {})
+
+
 class FilterModule:
     """The filters of this file."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by name."""
-        return {"firewall_part": _firewall.part, "firewall_steps": firewall_steps}
+        return {"firewall_part": _firewall.part, "firewall_steps": firewall_steps, "firewall_wider": firewall_wider}

@@ -128,6 +128,13 @@ def part(values: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def wider(wish: Mapping[str, Any], seen: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the part with what the stack has open on the host as well: who has served so far may go on, or may have to again."""
+    kept = [*wish["open"], *(entry for entry in seen.get("open") or [] if entry not in wish["open"])]
+    opened = sorted(kept, key=lambda entry: (entry["protocol"], entry["port"], entry["sources"]))
+    return {**wish, "open": opened}
+
+
 def guarded(wish: Mapping[str, Any], connection: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """Return the part with the connection that is used now let in, and in a sentence each what it did not let in."""
     address, port = str(connection.get("address") or ""), int(connection.get("port") or 0)

@@ -25,6 +25,7 @@ SET = (
     "X-Frame-Options",
     "X-Content-Type-Options",
     "Referrer-Policy",
+    "Cross-Origin-Opener-Policy",
     "Content-Security-Policy",
 )
 # Names of programs with a version, or of one that stands behind.

@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -23,26 +25,43 @@ PLAYBOOK = """
   tasks:
     - name: Have the firewall
       ansible.builtin.import_role: { name: barehost.django.firewall, tasks_from: beforehand, rolespec_validate: false }
+    - name: Have it served
+      ansible.builtin.debug: { msg: It serves }
+    - name: Close
+      ansible.builtin.import_role: { name: barehost.django.firewall, tasks_from: afterwards, rolespec_validate: false }
 """
-PART = _firewall.part({"firewall_allowed_tcp_ports": [8080, 443], "firewall_ssh_ports": [22]})
-DIGEST = _firewall.loaded(_firewall.render({"app": PART}))
-SETTLED = {"installed": True, "parts": {"app": PART}, "file": DIGEST, "loaded": DIGEST, "unit": True, "others": []}
 INSTALL, TRY, SHUT = "Would install nftables", "Try the rules", "does not let in TCP 443, and deploy leaves it"
+SERVES = "It serves"
+
+
+def opened(*ports: int) -> dict[str, Any]:
+    """Return what the look says of a host that lets these in for the stack."""
+    part = _firewall.part({"firewall_allowed_tcp_ports": ports, "firewall_ssh_ports": [22]})
+    digest = _firewall.loaded(_firewall.render({"app": part}))
+    return {"installed": True, "parts": {"app": part}, "file": digest, "loaded": digest, "unit": True, "others": []}
+
+
+SETTLED = opened(8080, 443)
 OTHER = {"wiki": _firewall.part({"firewall_allowed_tcp_ports": [8080], "firewall_ssh_ports": [22]})}
 
 
 @pytest.mark.parametrize(
     ("seen", "enabled", "site", "asked"),
     [
-        ({}, False, True, []),
-        (SETTLED, True, True, []),
-        ({}, True, False, []),
+        ({}, False, True, [SERVES]),
+        (SETTLED, True, True, [SERVES]),
+        # What is to be closed is closed once the release serves; what is to be opened comes before it.
+        (opened(8080, 443, 9000), True, True, [SERVES, TRY]),
+        (opened(8080, 9000), True, True, [TRY]),
+        (opened(8080, 443, 9000), True, False, [SERVES]),
+        (opened(8080, 443, 9000), False, True, [TRY]),
+        ({}, True, False, [SERVES]),
         ({}, True, True, [INSTALL, TRY]),
         ({**SETTLED, "loaded": ""}, True, True, [TRY]),
         (SETTLED, False, True, [TRY]),
         # Where another stack has a firewall, a deploy alone would end with a site that nobody reaches.
         ({**SETTLED, "parts": OTHER}, True, False, [SHUT]),
-        ({**SETTLED, "parts": OTHER}, False, False, []),
+        ({**SETTLED, "parts": OTHER}, False, False, [SERVES]),
     ],
 )
 def test_the_host_is_asked_only_where_something_is_to_be_done(
@@ -52,6 +71,7 @@ def test_the_host_is_asked_only_where_something_is_to_be_done(
     file.write_text(PLAYBOOK)
     values = {
         "preflight_host": {"firewall": seen},
+        "ansible_python_interpreter": sys.executable,
         "firewall_enabled": enabled,
         "docker_engine_in_deploy": site,
         "nginx_http_port": 8080,
@@ -62,6 +82,9 @@ def test_the_host_is_asked_only_where_something_is_to_be_done(
     # In a dry run, which changes nothing even on a machine that has a firewall of ours.
     argv = [program, "-i", "localhost,", "--check", str(file), "-e", json.dumps(values)]
     done = subprocess.run(argv, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
-    found = [word for word in (INSTALL, TRY, SHUT) if word in done.stdout]
+    tasks = re.split(r"^TASK ", done.stdout, flags=re.MULTILINE)
+    found = [
+        word for task in tasks for word in (INSTALL, TRY, SHUT, SERVES) if word in task and "skipping:" not in task
+    ]
     assert found == asked, done.stdout + done.stderr
     assert "Keep the rules" not in done.stdout

@@ -27,9 +27,7 @@ PLAYBOOK = """
     - name: Check what is described
       ansible.builtin.include_role:
         name: barehost.django.stack
-        tasks_from: preflight
-      vars:
-        stack_host: { engine: { present: true, installed: true, version: "28.0", compose_version: "2.40" } }
+        tasks_from: refuse
 """
 
 

@@ -61,6 +61,22 @@ def test_the_ports_of_two_stacks_add_up() -> None:
     assert text == _firewall.render({"wiki": wiki, "shop": shop})
 
 
+def test_what_is_open_stays_so_until_the_release_serves() -> None:
+    before = part(allowed_tcp_ports=[80, 443], allowed_udp_ports=[443])
+    wish = part(allowed_tcp_ports=[80, 8443])
+    wider = _firewall.wider(wish, before)
+    assert [(entry["protocol"], entry["port"]) for entry in wider["open"]] == [
+        ("tcp", 80),
+        ("tcp", 443),
+        ("tcp", 8443),
+        ("udp", 443),
+    ]
+    assert {**wider, "open": wish["open"]} == wish
+    # Nothing is to be closed.
+    assert _firewall.wider(before, wish | {"open": before["open"][:1]}) == before
+    assert _firewall.wider(wish, {}) == wish
+
+
 def test_what_comes_in_is_dropped_at_the_end_and_no_sooner() -> None:
     text = _firewall.render({"shop": part()})
     coming, passing = chain(text, "input"), chain(text, "forward")

@@ -70,6 +70,23 @@ def test_the_input_is_judged_before_a_host_is_touched(verb: str) -> None:
     assert first["ansible.builtin.import_role"] == {"name": "barehost.django.preflight", "tasks_from": "input"}
 
 
+def test_a_deploy_refuses_opens_serves_and_closes_in_this_order() -> None:
+    (main,) = [play for play in plays(repo.ROOT / "playbooks" / "deploy.yml") if "tasks" in play]
+    roles = [
+        task["ansible.builtin.import_role"] for task in repo.tasks_in([main]) if "ansible.builtin.import_role" in task
+    ]
+    steps = [(role["name"].rpartition(".")[2], role.get("tasks_from", "main")) for role in roles]
+    order = [
+        ("stack", "refuse"),
+        ("docker_engine", "beforehand"),
+        ("firewall", "beforehand"),
+        ("release", "main"),
+        ("verify", "main"),
+        ("firewall", "afterwards"),
+    ]
+    assert [step for step in steps if step in order] == order
+
+
 @every_playbook
 def test_facts_are_not_gathered(playbook: Path) -> None:
     # preflight looks at the inventory first, before any host is connected to, and at the host in one call.

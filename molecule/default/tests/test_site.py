@@ -13,7 +13,13 @@ from typing import Any
 import pytest
 from conftest import STACK_DIR, request
 
-HEADERS = ("X-Frame-Options", "X-Content-Type-Options", "Referrer-Policy", "Cross-Origin-Opener-Policy", "Content-Security-Policy")
+HEADERS = (
+    "X-Frame-Options",
+    "X-Content-Type-Options",
+    "Referrer-Policy",
+    "Cross-Origin-Opener-Policy",
+    "Content-Security-Policy",
+)
 
 
 def stylesheet() -> str:

@@ -16,6 +16,7 @@ from ansible_collections.barehost.django.plugins.module_utils import (
     _backup_settings,
     _backup_state,
     _compose,
+    _engine_rules,
     _firewall_host,
     _host,
     _layout,
@@ -91,6 +92,7 @@ def engine_info(module: AnsibleModule) -> dict[str, Any]:
         "config_stale": config_stale(),
         "enabled": False,
         "swarm": False,
+        "rules": True,
     }
     if info["installed"]:
         answer = run(module, ["docker", "info", "--format", "{{json .}}"])
@@ -99,7 +101,10 @@ def engine_info(module: AnsibleModule) -> dict[str, Any]:
         # One that is stopped is started in its installed version, and what it can decides what its services are made from.
         info["version"] = facts.get("ServerVersion") or installed_version(module)
         info["swarm"] = (facts.get("Swarm") or {}).get("LocalNodeState") == "active"
-        info["hosts"] = engine_hosts(engine_arguments()) if info["present"] else []
+        if info["present"]:
+            argv = engine_arguments()
+            info["hosts"] = engine_hosts(argv)
+            info["rules"] = _engine_rules.look(module, facts, daemon, argv, engine_pid())
         # A unit that systemd does not know is not ours to enable.
         code, out, _ = module.run_command(["systemctl", "is-enabled", "docker.service"])
         info["enabled"] = code == 0 or out.strip() != "disabled"
@@ -131,10 +136,18 @@ def config_stale() -> bool:
         return False
 
 
+def engine_pid() -> str:
+    """Return the process of the engine that runs; empty where it is not one that systemd has started for the whole host."""
+    try:
+        return PID_FILE.read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
+
+
 def engine_arguments() -> list[str]:
     """Return the command line of the engine that runs: of a package it comes from a unit, which others can add to."""
     try:
-        pid = PID_FILE.read_text(encoding="ascii").strip()
+        pid = engine_pid()
         return Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8", errors="replace").rstrip("\0").split("\0")
     except OSError:
         return []

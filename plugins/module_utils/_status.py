@@ -77,7 +77,18 @@ def firewall_problems(firewall: Mapping[str, Any]) -> list[str]:
     """Say that the rules of a host are not in force: somebody has flushed or changed them by hand, or has loaded others."""
     if not firewall.get("parts") or firewall.get("loaded") == firewall.get("file") != "":
         return []
-    return ["the firewall's rules are not in force: run barehost.django.site, or restart barehost-firewall.service"]
+    return [
+        "the firewall's rules are not in force: run barehost.django.site, or systemctl restart barehost-firewall docker"
+    ]
+
+
+def engine_problems(engine: Mapping[str, Any]) -> list[str]:
+    """Say that Docker's own rules are gone: what runs goes on half, and nobody sees why."""
+    if engine.get("rules", True):
+        return []
+    gone = "Docker's own rules are gone from the kernel, as after nft flush ruleset"
+    means = "containers have no way out, what they publish leads nowhere or hides who asks, and one that is restarted does not start"
+    return [f"{gone}: {means}: run barehost.django.site, or systemctl restart docker"]
 
 
 def assess(info: Mapping[str, Any] | None) -> tuple[str, list[str]]:
@@ -91,7 +102,7 @@ def assess(info: Mapping[str, Any] | None) -> tuple[str, list[str]]:
         return ABSENT, [f"no stack in {stack.get('dir', 'its directory')}: run barehost.django.site first"]
     at_work = bool((stack.get("lock") or {}).get("at_work"))
     problems = [*switch_problems(stack), *service_problems(stack.get("services") or {}, at_work=at_work)]
-    problems += firewall_problems(info.get("firewall") or {})
+    problems += [*firewall_problems(info.get("firewall") or {}), *engine_problems(engine)]
     problems += (stack.get("backups") or {}).get("problems") or []
     problems += [
         mode["problem"] for mode in (stack.get("tls") or {}).values() if isinstance(mode, dict) and "problem" in mode

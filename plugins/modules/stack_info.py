@@ -79,8 +79,9 @@ host:
   type: dict
   returned: always
 engine:
-  description: Whether Docker is there; its version, Compose's version, its data directory with the free space in MiB, daemon.json, and
-    where its command line has it listen without asking for a certificate (C(hosts)).
+  description: Whether Docker is there; its version, Compose's version, its data directory with the free space in MiB, daemon.json,
+    where its command line has it listen without asking for a certificate (C(hosts)), and whether its own rules of iptables or
+    nftables are in the kernel (C(rules); also where it makes none, or nothing can be said).
   type: dict
   returned: always
 ports:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
+from jinja2 import BaseLoader, Environment, StrictUndefined
 
 ROOT = Path(__file__).resolve().parents[3]
 PLAYBOOK = """
@@ -263,10 +264,43 @@ def test_the_engine_publishes_for_ipv6_where_the_host_speaks_it(
     assert {key for key in ("ip6tables", "experimental") if f'"{key}": true' in output} == keys
 
 
+RESTART = "Restart the engine, on its new configuration and with its rules"
+
+
 def test_whom_a_restart_stops_is_said_before_it_happens() -> None:
     tasks = yaml.safe_load((ROOT / "roles/docker_engine/tasks/service.yml").read_text())
     names = [task["name"] for task in tasks]
     said = tasks[names.index("Say whom a restart stops")]
-    assert names.index("Say whom a restart stops") < names.index("Restart the engine on its new configuration")
-    assert said["when"] == "docker_engine__stale and not docker_engine__daemon['live-restore'] | bool"
+    assert names.index("Say whom a restart stops") < names.index(RESTART)
+    assert said["when"] == "docker_engine__restarted and not docker_engine__daemon['live-restore'] | bool"
     assert "every container on the host is stopped" in said["ansible.builtin.debug"]["msg"]
+
+
+def test_an_engine_that_has_lost_its_rules_is_restarted() -> None:
+    role = ROOT / "roles/docker_engine"
+    facts = yaml.safe_load((role / "vars/main.yml").read_text())
+    templar = Environment(loader=BaseLoader(), undefined=StrictUndefined, autoescape=True)
+
+    def value(name: str, **variables: Any) -> bool:
+        return templar.from_string(facts[name]).render(**variables).strip() == "True"
+
+    for engine, lost in (
+        ({"present": True, "rules": False}, True),
+        ({"present": True, "rules": True}, False),
+        # As somebody else's look says it.
+        ({"present": True}, False),
+        ({"present": False, "rules": False}, False),
+    ):
+        assert value("docker_engine__lost", docker_engine_info={"engine": engine}) == lost
+    assert [
+        value("docker_engine__restarted", docker_engine__stale=stale, docker_engine__lost=lost)
+        for stale, lost in ((True, False), (False, True), (False, False))
+    ] == [True, True, False]
+    # The role is gone into, in it the tasks of the service, and among them the restart, in a dry run as well.
+    assert " docker_engine__restarted" in facts["docker_engine__touched"]
+    tasks = {name: yaml.safe_load((role / f"tasks/{name}.yml").read_text()) for name in ("main", "service")}
+    assert tasks["main"][-1]["when"].startswith("docker_engine__restarted or ")
+    (restart,) = [task for task in tasks["service"] if task["name"] == RESTART]
+    assert restart["when"] == "docker_engine__restarted"
+    (said,) = [task for task in tasks["service"] if task["name"] == "Say that Docker's rules are gone"]
+    assert said["when"] == "docker_engine__lost"

@@ -220,6 +220,15 @@ def test_a_firewall_that_is_not_in_force_needs_attention(firewall: dict[str, Any
     assert (found, [text for text in problems if "not in force" in text] == []) == (verdict, verdict == "ok")
 
 
+def test_a_firewall_without_the_rules_of_docker_needs_attention() -> None:
+    info = copy.deepcopy(INFO)
+    info["engine"]["rules"] = False
+    verdict, problems = _status.assess({**info, "firewall": {"parts": {"shop": {}}, "file": "a", "loaded": ""}})
+    assert verdict == "attention"
+    assert "systemctl restart barehost-firewall docker" in problems[0]
+    assert "Docker's own rules are gone" in problems[1]
+
+
 def test_of_several_containers_the_one_with_the_problem_is_named() -> None:
     info = copy.deepcopy(INFO)
     info["stack"]["services"]["worker"] = [

@@ -11,6 +11,7 @@ from ansible_collections.barehost.django.plugins.module_utils import (
     _certificate,
     _certificate_read,
     _tls,
+    _tls_names,
 )
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ def tls_problems(values: Mapping[str, Any], names: Sequence[str], scheme: str, d
     found = _tls.scheme_problems(chosen, scheme, domain)
     if chosen == _tls.ACME:
         return found + _acme.problems(values, names)
+    if chosen in (_tls.SELF_SIGNED, _tls.PROVIDED):
+        found += _tls_names.problems(names)
     if chosen == _tls.SELF_SIGNED:
         return found + _tls.own_problems(values)
     if chosen != _tls.PROVIDED:

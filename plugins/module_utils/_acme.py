@@ -127,10 +127,10 @@ def problems(values: Mapping[str, Any], names: Sequence[str]) -> list[str]:
         )
     server = str(values.get("tls_acme_server"))
     if urlsplit(server).scheme != "https" or not urlsplit(server).hostname:
-        found.append(f"tls_acme_server is {server}: give the https address of the authority's ACME directory.")
+        found.append(f"tls_acme_server is '{server}': give the https address of the authority's ACME directory.")
     email = str(values.get("tls_acme_email") or "")
     if email and not _ADDRESS.fullmatch(email):
-        found.append(f"tls_acme_email is {email}, which is no address: give one, or leave it out.")
+        found.append(f"tls_acme_email is '{email}', which is no address of mail: give one, or leave it out.")
     return found
 
 

@@ -132,14 +132,18 @@ def key_block(text: str, where: Where) -> str:
 def wanted(names: Iterable[str]) -> list[str]:
     """Return those of a server's names that a certificate has to cover, as certificates say them."""
     plain = [plain_name(name) for name in names]
-    # A pattern of Nginx or Django that stands for any name stands for none in particular.
-    usable = [name for name in plain if name and name not in ("_", "*") and not name.startswith("~")]
+    usable = [name for name in plain if name and not is_pattern(name)]
     far = [name for name in usable if name not in LOCAL]
     found = []
     for name in far or usable:
         # What Django and Nginx write for a domain and everything below it.
         found += [name[1:], f"*{name}"] if name.startswith(".") else [name]
     return list(dict.fromkeys(found))
+
+
+def is_pattern(name: str) -> bool:
+    """Whether Nginx or Django has it stand for any name, and so for none in particular."""
+    return name in ("_", "*") or name.startswith("~")
 
 
 def plain_name(name: str) -> str:

@@ -87,9 +87,9 @@ def test_what_can_be_asked_for_is() -> None:
     ("values", "names", "said"),
     [
         ({"tls_acme_agree_tos": False}, NAMES, f"read the terms of {SERVER}"),
-        ({"tls_acme_server": "http://ca.example"}, NAMES, "tls_acme_server is http://ca.example"),
-        ({"tls_acme_server": "ca.example"}, NAMES, "tls_acme_server is ca.example"),
-        ({"tls_acme_email": "ops"}, NAMES, "tls_acme_email is ops"),
+        ({"tls_acme_server": "http://ca.example"}, NAMES, "tls_acme_server is 'http://ca.example'"),
+        ({"tls_acme_server": "ca.example"}, NAMES, "tls_acme_server is 'ca.example'"),
+        ({"tls_acme_email": "ops"}, NAMES, "tls_acme_email is 'ops', which is no address of mail"),
         ({}, ["192.0.2.7"], "192.0.2.7 is an address"),
         ({}, ["localhost"], "localhost is no name of the Internet"),
         ({}, [".example.com"], "*.example.com is a wildcard"),

@@ -107,6 +107,8 @@ class Container:
     entrypoint: Sequence[str] = ()
     created: str = ""
     volumes: Mapping[str, str] = field(default_factory=dict)  # name -> where it lies on the host
+    binds: Mapping[str, str] = field(default_factory=dict)  # where it is mounted -> path on the host
+    detached: str = ""  # folder of the host in whose place it has another one; see _mounts
 
     @property
     def address(self) -> str:
@@ -169,6 +171,9 @@ def parse_container(item: Mapping[str, Any]) -> Container:
             mount["Name"]: mount.get("Source", "")
             for mount in item.get("Mounts") or ()
             if mount.get("Type") == "volume" and mount.get("Name")
+        },
+        binds={
+            mount["Destination"]: mount["Source"] for mount in item.get("Mounts") or () if mount.get("Type") == "bind"
         },
     )
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable
 
-from ansible_collections.barehost.django.plugins.module_utils import _compose, _logs, _peers
+from ansible_collections.barehost.django.plugins.module_utils import _compose, _logs, _mounts, _peers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -68,6 +68,8 @@ def why_recreate(container: _compose.Container, definition: str, reference: str,
         return "its definition or the content of its files changed"
     if container.image_id != image_id:
         return f"its image {reference} changed"
+    if container.detached:
+        return f"{container.detached} was made anew, and it still has the one of before"
     return "it is dead, and cannot be started again" if container.state == "dead" else ""
 
 
@@ -220,7 +222,14 @@ class Engine:
         ids = self.ids() if only is None else only
         # One may go away between the two calls; what the answer holds is still right.
         _, out, _ = self._run(_compose.inspect_cmd(ids)) if ids else (0, "[]", "")
-        return _compose.parse_containers(out)
+        return [self._looked_at(container) for container in _compose.parse_containers(out)]
+
+    @staticmethod
+    def _looked_at(container: _compose.Container) -> _compose.Container:
+        """See whether an edge still has the host's folders: it is the one that goes on with a reload alone."""
+        if container.labels.get(TIER_LABEL) != "edge":
+            return container
+        return replace(container, detached=_mounts.detached(container.pid, container.binds))
 
     def snapshot(self, images: Mapping[str, str] | None = None) -> Snapshot:
         """Read what is there and what the files ask for; these not, where definitions and images of the services are known."""
@@ -242,10 +251,10 @@ class Engine:
         """Map references to the ids of the images that are there."""
         return _compose.image_ids(self._run, references)
 
-    def up(self, services: Sequence[str]) -> None:
+    def up(self, services: Sequence[str], *options: str) -> None:
         """Create, recreate or start services; dependencies are not touched."""
         if services:
-            self.compose("up", "--detach", "--no-deps", "--quiet-pull", *services)
+            self.compose("up", "--detach", "--no-deps", "--quiet-pull", *options, *services)
 
     def carry_out(self, steps: Sequence[Step]) -> list[str]:
         """Do what was decided; return the services that were touched."""
@@ -266,7 +275,10 @@ class Engine:
         down = [c.id for c in found if c.service in unpaused and not (c.running or c.paused or c.state == "restarting")]
         if down:
             self.call(["docker", "start", *down])
-        self.up(others)
+        # To Compose these are what they should be.
+        detached = {c.service for c in found if c.detached}
+        self.up([name for name in others if name not in detached])
+        self.up([name for name in others if name in detached], "--force-recreate")
         anew = {step.service for step in steps if step.action == "recreate"}
         if anew:
             self.join(before, [c for c in self.containers() if c.service in anew])

@@ -15,6 +15,8 @@ description:
     are healthy. Services that are not named are not touched, dependencies included.
   - Compares the hash, the image and the state of each container before acting, so that C(changed) is true exactly when a
     container is created, recreated, started, unpaused or reloaded.
+  - An edge that has a folder of the host mounted which was deleted or moved away and made anew since is recreated, since it would
+    reload what was in the one of before.
 extends_documentation_fragment:
   - barehost.django.lock
   - barehost.django.engine

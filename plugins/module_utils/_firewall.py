@@ -18,8 +18,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 TABLE = "inet barehost"
-# Sets of the administrator's, as `nft list` shows them; `inside` is ours, and says what counts as outside.
-SETS = re.compile(r"^\t(?:set|map|meter) (?!inside )[^\n]*\{\n.*?^\t\}$", re.MULTILINE | re.DOTALL)
+# Sets of the administrator's, as `nft list` shows them; `inside` and `outside` are ours, and say what counts as which.
+SETS = re.compile(r"^\t(?:set|map|meter) (?!(?:inside|outside) )[^\n]*\{\n.*?^\t\}$", re.MULTILINE | re.DOTALL)
 ELEMENTS = re.compile(r"^\t\telements = \{.*?\}$\n", re.MULTILINE | re.DOTALL)
 # What an administrator of the host adds: `add rule inet barehost open ip protocol vrrp accept`.
 OWN = "/etc/barehost/firewall.d/*.nft"
@@ -29,7 +29,10 @@ INTERFACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]*\*?")
 HEX = "0123456789abcdef"
 # Bridges that Docker makes: by name, since they come and go without us, and since an interface of the host that nobody thought of
 # has to count as outside. `br-` and twelve hexadecimal digits is what Docker calls one; nftables knows no more than a beginning,
-# and `br-*` would take the administrator's br-lan or br-ext, with a network card in it, for one of Docker's.
+# and `br-*` would take the administrator's br-lan or br-ext, with a network card in it, for one of Docker's. What the host has
+# that still begins so, as br-data, is judged as outside by its whole name.
+BRIDGE = re.compile(r"br-[0-9a-f]{12}")
+LIKE_BRIDGE = re.compile(r"br-[0-9a-f]{2}[A-Za-z0-9_.@-]*")
 DOCKER = ("docker0", "docker_gwbridge", *(f"br-{first}{second}*" for first in HEX for second in HEX))
 PROTOCOLS = ("tcp", "udp")
 EMPTY: dict[str, Any] = {"open": [], "ssh_ports": [], "ssh_sources": [], "inside": []}
@@ -46,6 +49,11 @@ table {table} {{
     type ifname
     flags interval
     elements = {{ {inside} }}
+  }}
+
+  # Outside all the same: what is not Docker's, and begins as its bridges do.
+  set outside {{
+    type ifname
   }}
 
   # What the sender asked for, before Docker or anybody else has put another address and port in its place. A packet that
@@ -65,7 +73,7 @@ table {table} {{
     iif "lo" accept
     jump ssh
     ct state established,related accept
-    iifname @inside accept
+    iifname @inside iifname != @outside accept
     icmp type {{ echo-request, destination-unreachable, time-exceeded, parameter-problem }} accept
     icmpv6 type {{ destination-unreachable, packet-too-big, time-exceeded, parameter-problem, echo-request, echo-reply }} accept
     icmpv6 type {{ nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert }} ip6 hoplimit 255 accept
@@ -84,11 +92,11 @@ table {table} {{
   chain forward {{
     type filter hook forward priority filter - 10; policy accept;
     ct state established,related accept
-    iifname @inside accept
+    iifname @inside iifname != @outside accept
     ct status dnat ct original ip daddr 127.0.0.0/8 counter drop
     ct status dnat jump open
     ct status dnat counter drop
-    oifname @inside counter drop
+    oifname @inside oifname != @outside counter drop
   }}
 }}
 {own}"""
@@ -200,6 +208,25 @@ def _apart(names: Iterable[str]) -> list[str]:
     return sorted(
         name for name in there if not any(name.startswith(start) and name != f"{start}*" for start in beginnings)
     )
+
+
+def lookalikes(interfaces: Iterable[str]) -> list[str]:
+    """Return which interfaces of a host begin as the bridges of Docker do, and are none."""
+    return sorted(name for name in interfaces if LIKE_BRIDGE.fullmatch(name) and not BRIDGE.fullmatch(name))
+
+
+def with_outside(own: str, parts: Mapping[str, Mapping[str, Any]], lookalike: Iterable[str]) -> str:
+    """Return what stands beside the parts: the administrator's own rules, and what of the host only looks like a bridge of Docker's.
+
+    No stack says that, and where it does, by naming one as inside, that goes first.
+    """
+    inside = [name for item in parts.values() for name in item["inside"]]
+    found = [
+        f'"{name}"'
+        for name in lookalike
+        if not any(name.startswith(item[:-1]) if item.endswith("*") else name == item for item in inside)
+    ]
+    return f"{own}\nadd element {TABLE} outside {{ {', '.join(found)} }}\n" if found else own
 
 
 def render(parts: Mapping[str, Mapping[str, Any]], own: str = "") -> str:

@@ -35,6 +35,7 @@ BESIDE = f"{UNITS}/nftables.service.d/barehost.conf"
 BACK_RULES = "/run/barehost/firewall-back.nft"
 TRIED = "/run/barehost/firewall-tried.json"
 BACK = "barehost-firewall-back"
+INTERFACES = "/sys/class/net"
 NFT = "/usr/sbin/nft"
 FIREWALLD = "/usr/lib/systemd/system/firewalld.service"
 UFW = "/etc/ufw/ufw.conf"
@@ -109,6 +110,11 @@ def wanted_parts(
     return {**others, stack: kept}, said
 
 
+def own_of(seen: Mapping[str, Any], parts: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return what the rules have beside the parts: what the administrator adds, and interfaces that are not what they look like."""
+    return _firewall.with_outside(str(seen.get("own") or ""), parts, seen.get("lookalikes") or [])
+
+
 def texts(parts: Mapping[str, Mapping[str, Any]], own: str) -> dict[str, str]:
     """Return the files of a host, path to text; none where no stack has a part."""
     if not parts:
@@ -123,7 +129,7 @@ def steps(stack: str, part: Mapping[str, Any] | None, seen: Mapping[str, Any]) -
     if part is None:
         return ["part"] if stack in there else []
     parts, _ = wanted_parts(stack, part, seen)
-    digest = _firewall.loaded(_firewall.render(parts, str(seen.get("own") or "")))
+    digest = _firewall.loaded(_firewall.render(parts, own_of(seen, parts)))
     found = [] if there == parts else ["part"]
     found += [] if seen.get("file") == digest else ["file"]
     found += [] if seen.get("loaded") == digest else ["kernel"]
@@ -214,6 +220,12 @@ def read_own(root: str = "/") -> str:
     return "".join(f"\n# From {PARTS}/{name}.\n{text}\n" for name, text in texts)
 
 
+def interfaces(root: str = "/") -> list[str]:
+    """Return what the host calls its interfaces."""
+    folder = Path(root) / INTERFACES.lstrip("/")
+    return [item.name for item in folder.iterdir()] if folder.is_dir() else []
+
+
 def listed(run: Runner) -> str:
     """Return what the kernel lists; empty where the table is not there."""
     code, out, _ = run(list_cmd())
@@ -245,6 +257,7 @@ def look(run: Runner, *, wanted: bool, root: str = "/") -> dict[str, Any]:
         "installed": installed,
         "parts": parts,
         "own": read_own(root),
+        "lookalikes": _firewall.lookalikes(interfaces(root)),
         "file": _firewall.in_file(read(RULES, root)),
         "loaded": loaded(run, root) if installed else "",
         "unit": unit and os.path.lexists(Path(root) / WANTED_BY.lstrip("/")),
@@ -278,7 +291,8 @@ def wait(run: Runner, seconds: int, sleep: Callable[[float], None] = time.sleep)
 def judged(run: Runner, parts: Mapping[str, Mapping[str, Any]], own: str) -> str:
     """Return the rules, once nftables has said that it would load them."""
     text = _firewall.render(parts, own)
-    whose = f" ({', '.join(re.findall('^# From (.*)[.]$', own, re.MULTILINE))} among them)" if own else ""
+    files = re.findall("^# From (.*)[.]$", own, re.MULTILINE)
+    whose = f" ({', '.join(files)} among them)" if files else ""
     must(run, load_cmd(check=True), f"nftables does not accept the rules{whose}, and nothing was changed", text)
     return text
 

@@ -113,7 +113,7 @@ def work(module: AnsibleModule) -> dict[str, Any]:
     seen = _firewall_host.look(run, wanted=True)
     parts, said = _firewall_host.wanted_parts(stack, part, seen)
     reasons = _firewall_host.steps(stack, part, seen)
-    own = seen["own"]
+    own = _firewall_host.own_of(seen, parts)
     after = _firewall_host.texts(parts, own)
     paths = {*after, _firewall_host.part_path(stack), *_firewall_host.texts(seen["parts"], own)}
     changes, diff = differences({path: text for path in paths if (text := _firewall_host.read(path))}, after)

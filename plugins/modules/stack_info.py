@@ -100,8 +100,8 @@ units:
 firewall:
   description:
     - What there is of the firewall, the C(parts) of all stacks, the digests of the rules on the disk (C(file)) and in the kernel
-      (C(loaded)), whether the C(unit) is enabled, the SSH C(connection) of this call, and C(others), firewalls that are at work
-      too. Empty where there is none and O(firewall) is not set.
+      (C(loaded)), whether the C(unit) is enabled, the SSH C(connection) of this call, C(lookalikes), interfaces that begin as
+      the bridges of Docker do and are none, and C(others), firewalls that are at work too. Empty where there is none and O(firewall) is not set.
   type: dict
   returned: always
 stack:

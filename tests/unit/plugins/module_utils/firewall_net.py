@@ -20,7 +20,9 @@ NET1, NET2 = "br-0123456789ab", "br-fe23456789ab"
 NAMED = "shopnet"
 # Of libvirt, with a virtual machine.
 VIRTUAL = "virbr0"
-BRIDGES = (NET1, NET2, NAMED, VIRTUAL)
+# The administrator's, which begins as Docker's do.
+LIKE = "br-data"
+BRIDGES = (NET1, NET2, NAMED, VIRTUAL, LIKE)
 # What Docker does with a published port: 80 and 8080 lead to port 8000 of a container, for everybody but its own network, and
 # 8090 leads to one in the network with a name of its own. 443 is published on 127.0.0.1 alone, while the host serves it to everybody.
 # The administrator forwards 8095 to the virtual machine.
@@ -45,19 +47,28 @@ table ip6 docker {{
 LINKS = (
     ("outside", "eth0", ("10.77.0.1/24", "fd77::1/64"), ("10.77.0.2/24", "fd77::2/64")),
     ("lan", "br-ext0", ("10.78.0.1/24",), ("10.78.0.2/24",)),
+    ("data", LIKE, ("10.79.0.1/24",), ("10.79.0.2/24",)),
     ("one", NET1, ("172.30.1.1/24", "fd30:1::1/64"), ("172.30.1.2/24", "fd30:1::2/64")),
     ("two", NET2, ("172.30.2.1/24",), ("172.30.2.2/24",)),
     ("named", NAMED, ("172.30.3.1/24",), ("172.30.3.2/24",)),
     ("guest", VIRTUAL, ("192.168.122.1/24",), ("192.168.122.2/24",)),
 )
-SERVED = {"": (22, 443, 5555), "one": (8000, 9000), "named": (8500,), "guest": (7000,), "outside": (6000,)}
+SERVED = {
+    "": (22, 443, 5555),
+    "one": (8000, 9000),
+    "named": (8500,),
+    "guest": (7000,),
+    "data": (7000,),
+    "outside": (6000,),
+}
 ASKED = {
     "outside": [
         *((address, port) for address in ("10.77.0.1", "fd77::1") for port in (22, 80, 443, 5555, 8080)),
         *(("10.77.0.1", 8090), ("172.30.1.2", 8000), ("172.30.1.2", 9000), ("fd30:1::2", 8000), ("127.0.0.1", 443)),
-        *(("10.77.0.1", 8095), ("192.168.122.2", 7000)),
+        *(("10.77.0.1", 8095), ("192.168.122.2", 7000), ("10.79.0.2", 7000)),
     ],
     "lan": [("10.78.0.1", 22), ("10.78.0.1", 80), ("10.78.0.1", 5555), ("10.78.0.1", 8080), ("172.30.1.2", 8000)],
+    "data": [("10.79.0.1", 22), ("10.79.0.1", 80), ("10.79.0.1", 5555), ("10.79.0.1", 8080), ("172.30.1.2", 8000)],
     # To a container of another network, out, to the host, and by a published port back to a container.
     "two": [("172.30.1.2", 9000), ("10.77.0.2", 6000), ("10.77.0.1", 5555), ("10.77.0.1", 8080)],
 }

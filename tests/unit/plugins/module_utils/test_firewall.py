@@ -82,7 +82,10 @@ def test_what_comes_in_is_dropped_at_the_end_and_no_sooner() -> None:
     coming, passing = chain(text, "input"), chain(text, "forward")
     assert [line for line in coming if "drop" in line] == coming[-1:]
     assert coming.index("jump ssh") < coming.index("ct state established,related accept")
-    assert passing[-3:] == ["ct status dnat jump open", "ct status dnat counter drop", "oifname @inside counter drop"]
+    assert passing[-3:-1] == ["ct status dnat jump open", "ct status dnat counter drop"]
+    assert passing[-1] == "oifname @inside oifname != @outside counter drop"
+    for found in (coming, passing):
+        assert [line for line in found if line.startswith("iifname")] == ["iifname @inside iifname != @outside accept"]
     for kind in ("nd-neighbor-solicit", "nd-router-advert", "packet-too-big", "mld-listener-query", "udp dport 546"):
         assert kind in "\n".join(coming)
 
@@ -104,6 +107,30 @@ def test_a_bridge_of_the_administrator_counts_as_outside() -> None:
     ):
         matched = [p for p in patterns if (name.startswith(p[:-1]) if p.endswith("*") else name == p)]
         assert bool(matched) == ours, name
+
+
+def test_what_only_looks_like_a_bridge_of_docker_is_told_apart() -> None:
+    like = ["br-backup", "br-cafe", "br-da", "br-data", "br-0f3a5c7e9b1"]
+    other = ["br-0f3a5c7e9b12", "br-lan", "br-d", "br-DATA", "docker0", "eth0", "xbr-data", 'br-da" }', "br-da*"]
+    assert _firewall.lookalikes([*other, *like]) == sorted(like)
+
+
+@pytest.mark.parametrize(
+    ("inside_interfaces", "outside"),
+    [
+        ([], '{ "br-backup", "br-data" }'),
+        (["br-data", "wg0"], '{ "br-backup" }'),
+        (["br-ba*"], '{ "br-data" }'),
+        (["br-*"], ""),
+    ],
+)
+def test_what_looks_like_a_bridge_of_docker_is_outside_unless_a_stack_says_otherwise(
+    inside_interfaces: list[str], outside: str
+) -> None:
+    parts = {"shop": part(inside_interfaces=inside_interfaces)}
+    own = _firewall.with_outside("# own\n", parts, ["br-backup", "br-data"])
+    assert own == "# own\n" + (f"\nadd element inet barehost outside {outside}\n" if outside else "")
+    assert _firewall.with_outside("# own\n", parts, []) == "# own\n"
 
 
 def test_names_that_cover_each_other_are_not_given_to_nftables() -> None:
@@ -128,6 +155,11 @@ def test_sets_of_the_administrators_may_be_filled_and_ours_may_not() -> None:
 \t\t\t     "docker0" }
 \t}
 
+\tset outside {
+\t\ttype ifname
+\t\telements = { "br-data" }
+\t}
+
 \tset knocked {
 \t\ttype ipv4_addr
 \t\tflags dynamic,timeout
@@ -143,7 +175,7 @@ def test_sets_of_the_administrators_may_be_filled_and_ours_may_not() -> None:
     shape = _firewall.shape(listing)
     assert shape == _firewall.shape(listing.replace("192.0.2.8 }", "192.0.2.9 }"))
     assert "flags dynamic,timeout\n\t}" in shape
-    for text in ('"docker0" }', "dynamic,timeout", "{ 192.0.2.7 } accept"):
+    for text in ('"docker0" }', '"br-data" }', "dynamic,timeout", "{ 192.0.2.7 } accept"):
         assert shape != _firewall.shape(listing.replace(text, text.replace("d", "x").replace("2.7", "2.9")))
 
 

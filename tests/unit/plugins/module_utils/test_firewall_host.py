@@ -216,7 +216,7 @@ def test_what_a_run_has_left_is_what_the_next_one_wants(kernel: Kernel, tmp_path
     link.symlink_to("../barehost-firewall.service")
     assert _firewall_host.steps("shop", PART, _firewall_host.look(kernel.run, wanted=True, root=str(tmp_path))) == []
     # Whatever is changed by hand, the last rule says what was loaded.
-    kernel.text = kernel.text.replace("oifname @inside counter drop", "")
+    kernel.text = kernel.text.replace("oifname @inside oifname != @outside counter drop", "")
     there = _firewall_host.look(kernel.run, wanted=True, root=str(tmp_path))
     assert _firewall_host.steps("shop", PART, there) == ["kernel"]
     assert _status.firewall_problems(there)
@@ -247,6 +247,32 @@ def test_own_rules_stand_in_the_file_only_once_a_connection_has_come_through_the
     assert file(tmp_path, _firewall_host.RULES).read_text() == _firewall.render(PARTS, own)
     there = _firewall_host.look(kernel.run, wanted=True, root=str(tmp_path))
     assert not {"file", "kernel"} & set(_firewall_host.steps("shop", PART, {**there, "loaded": there["file"]}))
+
+
+def test_a_bridge_that_only_looks_like_one_of_docker_is_kept_apart_and_wanted_once(
+    kernel: Kernel, tmp_path: Path
+) -> None:
+    for name in ("br-data", "br-0f3a5c7e9b12", "eth0"):
+        file(tmp_path, f"{_firewall_host.INTERFACES}/{name}").mkdir(parents=True)
+    file(tmp_path, _firewall_host.NFT).parent.mkdir(parents=True)
+    file(tmp_path, _firewall_host.NFT).touch()
+    _firewall_host.write(kernel.run, "shop", PARTS, "", str(tmp_path))
+    there = _firewall_host.look(kernel.run, wanted=True, root=str(tmp_path))
+    assert there["lookalikes"] == ["br-data"]
+    assert {"file", "kernel"} <= set(_firewall_host.steps("shop", PART, there))
+    own = _firewall_host.own_of(there, PARTS)
+    _firewall_host.attempt(kernel.run, PARTS, own, 60, str(tmp_path))
+    assert 'add element inet barehost outside { "br-data" }' in kernel.text
+    _firewall_host.keep(kernel.run, "shop", str(tmp_path))
+    there = _firewall_host.look(kernel.run, wanted=True, root=str(tmp_path))
+    assert _firewall_host.steps("shop", PART, there) == ["unit"]
+    # A stack that says that it is inside is heard, and has the rules made anew.
+    named = {**PART, "inside": ["br-data"]}
+    assert _firewall_host.own_of(there, {"shop": named}) == ""
+    assert {"part", "file", "kernel"} <= set(_firewall_host.steps("shop", named, there))
+    kernel.fails = "--check"
+    with pytest.raises(_firewall_host.FirewallError, match="does not accept the rules, and"):
+        _firewall_host.attempt(kernel.run, PARTS, own, 60, str(tmp_path))
 
 
 def test_own_rules_that_nftables_does_not_take_are_named(kernel: Kernel, tmp_path: Path) -> None:

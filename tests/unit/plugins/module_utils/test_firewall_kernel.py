@@ -33,11 +33,8 @@ needs_kernel = pytest.mark.skipif(not possible(), reason="needs nft, and network
 
 @needs_kernel
 def test_exactly_what_is_let_in_is_reached() -> None:
-    texts = [
-        _firewall.render({"app": PART}),
-        _firewall.render({"app": FORWARDED}),
-        _firewall.render({"app": PART}, OWN),
-    ]
+    stacks = (({"app": PART}, ""), ({"app": FORWARDED}, ""), ({"app": PART}, OWN))
+    texts = [_firewall.render(parts, _firewall.with_outside(own, parts, ["br-data"])) for parts, own in stacks]
     argv = [*APART, sys.executable, str(PROGRAM)]
     done = subprocess.run(argv, input=json.dumps(texts), capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr
@@ -45,7 +42,7 @@ def test_exactly_what_is_let_in_is_reached() -> None:
     # Without rules everything answers, so that what does not answer under them is their doing.
     assert [target for found in before.values() for target, answers in found.items() if not answers] == []
     let_in = [
-        {name: {target for target, answers in found[name].items() if answers} for name in ("outside", "lan")}
+        {name: {target for target, answers in found[name].items() if answers} for name in ("outside", "lan", "data")}
         for found in under
     ]
     for name, found in let_in[0].items():
@@ -53,7 +50,7 @@ def test_exactly_what_is_let_in_is_reached() -> None:
         wanted = {target for target in under[0][name] if target.split()[1] in ("22", "80", "443", "7000")}
         assert found == wanted - {"127.0.0.1 443"}, name
     # What somebody else forwards is judged as what Docker publishes: by its port, or by a rule of the administrator's own.
-    more = {"outside": let_in[0]["outside"] | {"10.77.0.1 8095"}, "lan": let_in[0]["lan"]}
+    more = {**let_in[0], "outside": let_in[0]["outside"] | {"10.77.0.1 8095"}}
     assert let_in[1:] == [more, more]
     assert _firewall.loaded(listing) == _firewall.loaded(texts[-1]) != ""
     # What containers do is as it was.
@@ -71,6 +68,7 @@ BY_HAND = (
     "insert rule inet barehost open tcp dport 3306 accept",
     "add rule inet barehost ssh accept",
     "add element inet barehost inside { eth0 }",
+    "add element inet barehost outside { br-cafe }",
     "delete table inet barehost",
 )
 
@@ -94,5 +92,5 @@ def test_what_is_changed_by_hand_shows_and_what_packets_change_does_not(tmp_path
     shapes = [_firewall.shape((tmp_path / f"{number}.txt").read_text()) for number in range(len(steps) + 1)]
     assert "set friends" in shapes[0]
     assert "br-0" in shapes[0]
-    assert [number for number, found in enumerate(shapes) if found != shapes[0]] == [5, 7, 9, 11, 13]
+    assert [number for number, found in enumerate(shapes) if found != shapes[0]] == [5, 7, 9, 11, 13, 15]
     assert (tmp_path / "3.txt").read_text() != (tmp_path / "2.txt").read_text()

@@ -35,6 +35,7 @@ class FilterModule:
         return {
             "compose_mapping": refusing(_service.render_project),
             "config_trees": refusing(_service.config_trees),
+            "cpus_problems": _box.cpus_problems,
             "config_validators": refusing(_service.config_validators),
             "process_services": refusing(_service.process_services),
             "release_edge": refusing(_service.release_edge),

@@ -29,6 +29,8 @@ KEYS: dict[str, tuple[type, ...]] = {
 }
 # Of a container that only has to say something of its image.
 BARE = ("--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges")
+# Docker refuses less, and more than the host has.
+LEAST_CPUS = 0.01
 # In the place of a directory of the host that such a container does not get.
 SCRATCH_MB = 64
 
@@ -60,6 +62,25 @@ def problem(service: Mapping[str, Any]) -> str:
         if key in service and float(service[key]) <= 0:
             return f"{key} is {service[key]}, expected a number above 0"
     return ""
+
+
+def cpus_problems(values: Mapping[str, Any], available: float = 0) -> list[str]:
+    """Say which of some variables name processors that Docker gives no container; 0 where the host's are not known."""
+    found = []
+    for name, value in sorted(values.items()):
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            # No number, which its type says already.
+            continue
+        if not number >= LEAST_CPUS:
+            found.append(f"{name} is {value}: it must be {LEAST_CPUS:g} or more.")
+        elif available and number > available:
+            found.append(
+                f"{name} is {value}, more than the processors of the host ({available:g}), and Docker gives no container more: "
+                f"set it to {available:g} or less."
+            )
+    return found
 
 
 def run_args(service: Mapping[str, Any], *, scratch: bool = False) -> list[str]:

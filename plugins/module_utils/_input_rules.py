@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.barehost.django.plugins.module_utils import (
+    _box,
     _dotenv,
     _firewall,
     _git,
@@ -319,6 +320,14 @@ def number_problems(values: Mapping[str, Any]) -> list[str]:
     return problems
 
 
+def cpus_problems(values: Mapping[str, Any]) -> list[str]:
+    """Refuse no processors at all; whether the host has so many is seen there."""
+    given = {
+        name: value for name, value in values.items() if name.endswith("_cpus") and name not in _input_backup.LEAST
+    }
+    return [problem.rstrip(".") for problem in _box.cpus_problems(given)]
+
+
 def run_problems(values: Mapping[str, Any]) -> list[str]:
     """Judge what says how a deploy is run: its hooks, its audit log, its batches."""
     problems = []
@@ -358,6 +367,7 @@ RULES: tuple[Rule, ...] = (
     process_problems,
     override_problems,
     number_problems,
+    cpus_problems,
     run_problems,
     _input_backup.problems,
 )

@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from ansible_collections.barehost.django.plugins.module_utils import _box, _service, _validate
 
 MEMORY = ":rw,noexec,nosuid,nodev,size={}m,mode=1777"
@@ -98,3 +100,46 @@ def test_a_network_is_what_is_said_of_it_and_plain_where_nothing_is() -> None:
         "inner": {"internal": True},
         "mine": {},
     }
+
+
+@pytest.mark.parametrize(
+    ("value", "available", "said"),
+    [
+        (0, 2, "0: it must be 0.01 or more."),
+        ("0.0", 0, "0.0: it must be 0.01 or more."),
+        (-1, 0, "-1: it must be 0.01 or more."),
+        ("nan", 0, "nan: it must be 0.01 or more."),
+        (
+            2.5,
+            2,
+            "2.5, more than the processors of the host (2), and Docker gives no container more: set it to 2 or less.",
+        ),
+        ("900", 2, "900, more than the processors of the host (2), and"),
+    ],
+)
+def test_processors_that_docker_does_not_give(value: object, available: float, said: str) -> None:
+    (problem,) = _box.cpus_problems({"mysql_cpus": value, "redis_cpus": 0.5}, available)
+    assert problem.startswith(f"mysql_cpus is {said}")
+
+
+@pytest.mark.parametrize(("value", "available"), [(2, 2), ("0.01", 2), (900, 0), ("none at all", 2), (None, 2)])
+def test_processors_that_it_gives_or_whose_type_is_judged_elsewhere(value: object, available: float) -> None:
+    assert _box.cpus_problems({"mysql_cpus": value}, available) == []
+
+
+def test_each_variable_that_says_processors_is_compared_with_the_host() -> None:
+    roles = Path(__file__).resolve().parents[4] / "roles"
+    said = {name: path.parts[-3] for path in roles.glob("*/defaults/main.yml") for name in load(path) if is_cpus(name)}
+    assert {"mysql_cpus", "django_cpus", "backup_drill_cpus"} <= set(said)
+    for name, role in said.items():
+        compared = load(roles / role / "vars" / "main.yml").get(f"{role}_stack_cpus", {})
+        assert compared.get(name) == f"{{{{ {name} }}}}", name
+
+
+def is_cpus(name: str) -> bool:
+    return name.endswith("_cpus")
+
+
+def load(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load(path.read_text()) or {}
+    return found

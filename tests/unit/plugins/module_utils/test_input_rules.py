@@ -320,6 +320,14 @@ def test_numbers_and_batches_that_make_sense(values: dict[str, object]) -> None:
     assert rules.rule_problems(values) == []
 
 
+@pytest.mark.parametrize("value", [0, "0.0", -0.5, "0.001"])
+def test_no_processors_at_all_are_refused_on_the_controller(value: object) -> None:
+    assert rules.rule_problems({"mysql_cpus": value}) == [f"mysql_cpus is {value}: it must be 0.01 or more"]
+    # Of this one it is said already, with a limit of its own.
+    assert len(rules.rule_problems({"backup_drill_cpus": value})) == 1
+    assert rules.rule_problems({"mysql_cpus": 900, "django_cpus": "0.5"}) == []
+
+
 @pytest.mark.parametrize("value", [0, "0%", "101%", -1, "some", [1, 0]])
 def test_batches_that_make_no_sense(value: object) -> None:
     (problem,) = rules.rule_problems({"release_serial": value})

@@ -226,3 +226,16 @@ def test_neither_a_release_nor_the_way_back_drops_a_request(ca: str, tmp_path: P
 def test_testssl_grades_it_a(outside: Host, ca: str) -> None:
     # With a longer HSTS it is A+, see test_hostile_headers.
     assert graded(outside, ca) == "A"
+
+
+def test_folders_that_somebody_has_deleted_are_made_anew_and_served_from(edge: Host) -> None:
+    """Nginx has the deleted one mounted, and would find nothing there however often it is told to load."""
+    edge.run(f"rm -rf {STACK_DIR}/tls {STACK_DIR}/ca")
+    said = run_playbook("status", "-e", "status_format=json").output
+    assert "there is no certificate, so the site cannot be reached over https" in said
+    run = run_playbook("deploy")
+    assert run.code == 0, run.message
+    assert served() in edge.read("tls/self_signed/fullchain.pem")
+    assert ask("/health/live/", ca=edge.read("tls/self_signed/ca.pem")).status == 200
+    again = run_playbook("deploy")
+    assert (again.code, again.changed) == (0, []), again.message

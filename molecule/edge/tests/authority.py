@@ -77,6 +77,8 @@ class Authority:
         self.outside.run(
             f"sed '/{DOMAIN}/d' /etc/hosts > /tmp/hosts && cat >> /tmp/hosts && cat /tmp/hosts > /etc/hosts", given=line
         )
+        # A program in Go goes by what it has read of that file for five seconds more.
+        time.sleep(6)
 
     @property
     def root(self) -> str:

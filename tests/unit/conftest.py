@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -21,6 +22,12 @@ settings.load_profile("barehost")
 
 if TYPE_CHECKING:
     from support.compose import Compose
+
+
+@pytest.fixture(autouse=True)
+def not_aside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no backup of a test have all tests after it step aside for others: there is no way back from that."""
+    monkeypatch.setattr(os, "setpriority", lambda *_: None)
 
 
 @pytest.fixture(scope="session")

@@ -315,6 +315,8 @@ ROWS = (
         "site",
         host="sed -i 's/{ 80, 443 }/{ 80, 443, 3306 }/' /etc/barehost/firewall.nft",
     ),
+    # Docker's own go with them, and it makes them as it starts.
+    Row("rules of everybody flushed", ("docker_engine", "host_firewall"), "site", host="nft flush ruleset"),
     Row("rules not loaded at boot", ("host_firewall",), "site", host="systemctl disable barehost-firewall"),
     Row(
         "rules of the administrator",

@@ -313,7 +313,7 @@ ROWS = (
         "edited rules",
         ("firewall",),
         "site",
-        host="sed -i 's/{ 80, 443 }/{ 80, 443, 3306 }/' /etc/barehost/firewall.nft",
+        host="sed -i 's/proto-dst 443 accept/proto-dst 3306 accept/' /etc/barehost/firewall.nft",
     ),
     # Docker's own go with them, and it makes them as it starts.
     Row("rules of everybody flushed", ("docker_engine", "host_firewall"), "site", host="nft flush ruleset"),

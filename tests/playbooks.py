@@ -13,6 +13,18 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
+# One task of a dry run speaks for all that it takes to make a certificate, which need a library that the run may yet install.
+MAKE_CERTIFICATE = dict.fromkeys(
+    [
+        "Have a folder for root alone",
+        "Have the two keys",
+        "Have the certificate of the CA",
+        "Renew the certificate of the CA",
+        "Make the certificate of the server",
+        "Put it in place",
+    ],
+    "Say what would be made",
+)
 
 
 @dataclass(frozen=True)

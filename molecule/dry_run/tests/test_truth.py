@@ -12,6 +12,8 @@ import pytest
 from conftest import SOURCE, TABLE, Host, Inventory, differences
 from rows import LOOKS_ONLY, ROWS, STACK, Row
 
+from tests.playbooks import MAKE_CERTIFICATE
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -25,19 +27,7 @@ SAME = {
     # What is kept is what was tried.
     "Keep the rules": "Try the rules, which go back by themselves",
 }
-# And one for all that it takes to make a certificate.
-CERTIFICATE = "Say what would be made"
-SAME |= dict.fromkeys(
-    [
-        "Have a folder for root alone",
-        "Have the two keys",
-        "Have the certificate of the CA",
-        "Renew the certificate of the CA",
-        "Make the certificate of the server",
-        "Put it in place",
-    ],
-    CERTIFICATE,
-)
+SAME |= MAKE_CERTIFICATE
 # Whose services these are.
 ROLES = {"web": "django", "worker": "celery", "beat": "celery"}
 # What the parts of release_apply are elsewhere.

@@ -26,20 +26,7 @@ STACK_DIR = "/opt/app"
 DOMAIN = "edge.test"
 HTTP_PORT, HTTPS_PORT = 8180, 8543
 # A dry run cannot call what needs a library that the run would install: another task says what these would do.
-FORESEEN = {
-    "Ask the authority": "Say what would be asked for",
-    **dict.fromkeys(
-        [
-            "Have a folder for root alone",
-            "Have the two keys",
-            "Have the certificate of the CA",
-            "Renew the certificate of the CA",
-            "Make the certificate of the server",
-            "Put it in place",
-        ],
-        "Say what would be made",
-    ),
-}
+FORESEEN = {"Ask the authority": "Say what would be asked for", **playbooks.MAKE_CERTIFICATE}
 # What the host outside needs beside what a bare host has.
 PROGRAMS = ("curl", "testssl.sh", "pebble", "bsdextrautils", "dnsutils")
 

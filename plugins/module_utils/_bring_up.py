@@ -212,6 +212,9 @@ class BringUp:
         if not (self.check and switched):
             return decision
         name, done = switched["service"], WOKEN if switched["routed"] else ("unpause",)
+        if switched["remade"]:
+            # By then from its files of now, whatever else was to be new with it.
+            done = (*done, *MADE_ANEW)
         steps = [
             _up.Step(name, "none") if step.service == name and step.action in done else step for step in decision.steps
         ]

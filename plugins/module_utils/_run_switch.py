@@ -145,10 +145,15 @@ def converge(job: Job) -> dict[str, Any]:
 
 
 def edge_steps(job: Job, steps: list[_up.Step], stale: list[str]) -> list[_up.Step]:
-    """Return what a switch does to an edge that does not run: it goes on with any, and is started with another route."""
+    """Return what a switch does to an edge that does not run, or would not see another route.
+
+    It goes on with any; with another route it is started, or made anew.
+    """
     found = [c for c in job.containers if job.edge and c.service == job.edge.service]
     if not found or not (steps or stale):
         return []
+    if found[0].detached and routes(job, steps, stale):
+        return [_up.Step(found[0].service, "recreate", _up.why_detached(found[0]))]
     if found[0].paused:
         return [_up.Step(found[0].service, "unpause", "it is paused")]
     stopped = not found[0].running and found[0].state != "restarting"

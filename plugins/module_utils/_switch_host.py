@@ -220,8 +220,19 @@ class SwitchHost:
         if container is None:
             self.start_edge()
             return
+        if container.detached:
+            self.remake_edge(container)
+            return
         test = () if tested else self.edge.test
         self.engine.reload(container, test, self.edge.reload, lambda: self._loaded(container))
+
+    def remake_edge(self, container: _compose.Container) -> None:
+        """Replace an edge that would not see what was written: it has a folder mounted that is no longer the host's."""
+        self.engine.up([container.service], "--force-recreate")
+        _up.until(
+            lambda: self.edge_container() is not None and self.route_loaded(),
+            f"service {container.service} was made anew and does not say what it has loaded",
+        )
 
     def wake_edge(self) -> None:
         """Let an edge go on that somebody has paused."""

@@ -49,6 +49,8 @@ class Host(Protocol):
     def set_route(self, route: Route, *, tested: bool = False) -> None:
         """Write where requests go, let the edge test and load it, and wait until it has; only write it where none runs.
 
+        An edge that does not see what was written is made anew.
+
         `tested`: the edge has just accepted the same with more in it, and is not asked whether it would.
         """
 

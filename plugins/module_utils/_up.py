@@ -69,8 +69,13 @@ def why_recreate(container: _compose.Container, definition: str, reference: str,
     if container.image_id != image_id:
         return f"its image {reference} changed"
     if container.detached:
-        return f"{container.detached} was made anew, and it still has the one of before"
+        return why_detached(container)
     return "it is dead, and cannot be started again" if container.state == "dead" else ""
+
+
+def why_detached(container: _compose.Container) -> str:
+    """Say which folder a container has mounted that is another one for the host."""
+    return f"it has a {container.detached} mounted that is no longer the host's"
 
 
 def ill(container: _compose.Container) -> bool:

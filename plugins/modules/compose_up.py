@@ -73,12 +73,14 @@ options:
   switched:
     description:
       - What M(barehost.django.release_switch) has done before this call in the same run, which a dry run cannot see. It lets an
-        edge go on that is paused and, where it gives it another route, starts one that is stopped and has it load its files.
+        edge go on that is paused and, where it gives it another route, starts one that is stopped and has it load its files, or
+        makes one anew that would not see them.
       - In a real run it says nothing.
     type: dict
     suboptions:
       service: {description: The service in front., type: str, required: true}
       routed: {description: Whether it was given another route., type: bool, required: true}
+      remade: {description: Whether it was made anew., type: bool, default: false}
   ahead:
     description:
       - What a later call will be asked for. Nothing of it is done now; RV(ahead) says what it would be, so that a call that has
@@ -131,6 +133,7 @@ from ansible_collections.barehost.django.plugins.module_utils import _asleep, _b
 SWITCHED: dict[str, Any] = {
     "service": {"type": "str", "required": True},
     "routed": {"type": "bool", "required": True},
+    "remade": {"type": "bool", "default": False},
 }
 ARGUMENTS: dict[str, Any] = {
     **_lock.ARGUMENTS,

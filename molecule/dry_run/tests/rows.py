@@ -163,6 +163,15 @@ ROWS = (
         ("release_image",),
         host=f"docker image rm --force app/app:$(basename $(readlink {STACK}/releases/current) .json)",
     ),
+    # Nginx goes on with the folders that it has mounted, and has to be made anew.
+    Row("deleted folder of Nginx", ("nginx", "compose_up"), host=f"rm -r {STACK}/nginx"),
+    Row("deleted route", ("release_switch",), host=f"rm -r {STACK}/upstream"),
+    Row(
+        "deleted route, new release",
+        ("release_switch",),
+        host=f"rm -r {STACK}/upstream",
+        source={"settings/route.py": "NUMBER = 1\n"},
+    ),
     Row("lost password", ("stack_secrets",), host=f"rm {STACK}/secrets/mysql_password"),
     Row("lost static files", ("django_prepare",), host=f"rm -r {STACK}/static/$(readlink {STACK}/static/current)"),
     Row("damaged override", ("release_switch",), host=f"echo '{{' > {STACK}/compose.override.yaml"),

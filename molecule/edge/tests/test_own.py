@@ -230,7 +230,7 @@ def test_testssl_grades_it_a(outside: Host, ca: str) -> None:
 
 def test_folders_that_somebody_has_deleted_are_made_anew_and_served_from(edge: Host) -> None:
     """Nginx has the deleted one mounted, and would find nothing there however often it is told to load."""
-    edge.run(f"rm -rf {STACK_DIR}/tls {STACK_DIR}/ca")
+    edge.run(f"rm -rf {STACK_DIR}/tls {STACK_DIR}/ca {STACK_DIR}/upstream")
     said = run_playbook("status", "-e", "status_format=json").output
     assert "there is no certificate, so the site cannot be reached over https" in said
     run = run_playbook("deploy")

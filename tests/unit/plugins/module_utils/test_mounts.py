@@ -35,8 +35,10 @@ def _proc(tmp_path: Path) -> Path:
     [
         ("/etc/tls", "inside/etc/tls", PID, False),
         ("/etc/tls", "other", PID, True),
+        # A run makes it anew.
+        ("/etc/tls", "gone", PID, True),
+        ("/etc/file", "gone", PID, False),
         # Nothing is known of these.
-        ("/etc/tls", "gone", PID, False),
         ("/etc/gone", "other", PID, False),
         ("/etc/tls", "other", PID + 1, False),
         # A file is replaced by a rename all the time, and a link is followed on the host.
@@ -111,6 +113,7 @@ def _folder(tmp_path: Path) -> Path:
     [
         ("edge", "tls", "bind", "none"),
         ("edge", "anew", "bind", "recreate"),
+        ("edge", "gone", "bind", "recreate"),
         ("edge", "anew", "volume", "none"),
         # A release replaces an application, and nobody ends a database for this.
         ("app", "anew", "bind", "none"),
@@ -122,7 +125,7 @@ def test_an_edge_that_has_another_folder_is_made_anew(
 ) -> None:
     step = Fake(container("nginx", tier, folder / source, kind)).steps()[1][0]
     assert step.action == action
-    reason = f"{folder / 'anew'} was made anew, and it still has the one of before"
+    reason = f"it has a {folder / source} mounted that is no longer the host's"
     assert step.reason == (reason if action == "recreate" else "")
 
 

@@ -10,7 +10,14 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from ansible_collections.barehost.django.plugins.module_utils import _compose, _edge, _release, _switch_host, _up
+from ansible_collections.barehost.django.plugins.module_utils import (
+    _compose,
+    _edge,
+    _mounts,
+    _release,
+    _switch_host,
+    _up,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -277,6 +284,16 @@ def test_an_edge_that_was_stopped_is_started_with_the_route(
     monkeypatch.setattr(_edge, "ask", lambda *_args: _edge.stamp(_edge.servers_text(ROUTE)))
     host(tmp_path, docker).set_route(ROUTE)
     assert docker.calls == [["docker", "start", "nginx-1"]]
+
+
+def test_an_edge_that_would_not_see_the_route_is_made_anew(
+    tmp_path: Path, docker: Docker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_mounts, "detached", lambda *_args: "/opt/shop/upstream")
+    monkeypatch.setattr(_edge, "ask", lambda *_args: _edge.stamp(_edge.servers_text(ROUTE)))
+    docker.containers[2]["Config"]["Labels"][_up.TIER_LABEL] = "edge"
+    host(tmp_path, docker).set_route(ROUTE)
+    assert [argv[-2:] for argv in docker.calls] == [["--force-recreate", "nginx"]]
 
 
 def test_an_edge_that_comes_up_with_the_engine_loads_what_is_there_by_then(tmp_path: Path, docker: Docker) -> None:

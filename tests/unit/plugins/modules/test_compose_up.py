@@ -116,6 +116,14 @@ def test_what_the_switch_does_not_do_is_left(tmp_path: Path, service: str) -> No
     assert [step["action"] for step in result["steps"]] == ["recreate" if service == "nginx" else "start"]
 
 
+def test_an_edge_that_the_switch_has_made_anew_is_so_once(tmp_path: Path) -> None:
+    switched = {"service": "nginx", "routed": True, "remade": True}
+    wish = {**args(tmp_path), "services": ["nginx", "redis"], "switched": switched}
+    found = engine_of(container("redis", "0"), container("nginx", "0"))
+    result = run(compose_up.main, wish, found, check=True)
+    assert [(step["service"], step["action"]) for step in result["steps"]] == [("redis", "recreate")]
+
+
 def test_no_server_ends_beside_a_backup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     patient = _data_lock.held
     monkeypatch.setattr(_data_lock, "held", lambda root, who, **more: patient(root, who, 0, **more))

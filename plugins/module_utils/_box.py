@@ -7,10 +7,8 @@ A service dictionary says it once. Compose is told for the service, and `docker 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Callable
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from collections.abc import Mapping
+from typing import Any, Callable
 
 # Key of a service dictionary -> the types it may have.
 KEYS: dict[str, tuple[type, ...]] = {
@@ -65,9 +63,12 @@ def problem(service: Mapping[str, Any]) -> str:
 
 
 def cpus_problems(values: Mapping[str, Any], available: float = 0) -> list[str]:
-    """Say which of some variables name processors that Docker gives no container; 0 where the host's are not known."""
+    """Say which of some variables name processors that Docker gives no container; 0 where the host's are not known.
+
+    Of one that describes services it is their key `cpus`.
+    """
     found = []
-    for name, value in sorted(values.items()):
+    for name, value in sorted(_said_cpus(values).items()):
         try:
             number = float(value)
         except (TypeError, ValueError):
@@ -81,6 +82,14 @@ def cpus_problems(values: Mapping[str, Any], available: float = 0) -> list[str]:
                 f"set it to {available:g} or less."
             )
     return found
+
+
+def _said_cpus(values: Mapping[str, Any]) -> dict[str, Any]:
+    said = {name: value for name, value in values.items() if not isinstance(value, Mapping)}
+    for name in values.keys() - said.keys():
+        services = {key: service for key, service in values[name].items() if isinstance(service, Mapping)}
+        said |= {f"{name}.{key}.cpus": service["cpus"] for key, service in services.items() if "cpus" in service}
+    return said
 
 
 def run_args(service: Mapping[str, Any], *, scratch: bool = False) -> list[str]:

@@ -75,7 +75,12 @@ def test_processors_that_the_host_does_not_have_are_refused_by_the_name_of_their
     program = shutil.which("ansible-playbook") or "ansible-playbook"
     engine = {"present": True, "version": "27.0.0", "compose_version": "2.26.0"}
     host = {"engine": engine, "host": {"cpus": 2}}
-    values = {"stack_host": host, "one_stack_cpus": {"one_cpus": 900}, "two_stack_cpus": {"two_cpus": 2}}
+    values = {
+        "stack_host": host,
+        "one_stack_cpus": {"one_cpus": 900},
+        "two_stack_cpus": {"two_cpus": 2},
+        "stack_extra_services": {"mail": {"cpus": 3}},
+    }
     env = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_FORCE_COLOR": "0"}
     argv = [program, "-i", "localhost,", str(file), "-e", json.dumps(values), "--check"]
     done = subprocess.run(argv, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
@@ -83,3 +88,4 @@ def test_processors_that_the_host_does_not_have_are_refused_by_the_name_of_their
     assert done.returncode != 0, output
     assert "one_cpus is 900, more than the processors of the host (2), and Docker gives no container more" in output
     assert "two_cpus is" not in output
+    assert "stack_extra_services.mail.cpus is 3, more than" in output

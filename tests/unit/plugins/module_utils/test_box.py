@@ -127,6 +127,12 @@ def test_processors_that_it_gives_or_whose_type_is_judged_elsewhere(value: objec
     assert _box.cpus_problems({"mysql_cpus": value}, available) == []
 
 
+def test_the_processors_of_services_are_judged_as_well() -> None:
+    services = {"web": {"cpus": 3, "memory_mb": 64}, "mail": {"cpus": 2}, "log": {"image": "log:1"}, "none": None}
+    (problem,) = _box.cpus_problems({"mysql_cpus": 1, "stack_service_overrides": services}, 2)
+    assert problem.startswith("stack_service_overrides.web.cpus is 3, more than the processors of the host (2), ")
+
+
 def test_each_variable_that_says_processors_is_compared_with_the_host() -> None:
     roles = Path(__file__).resolve().parents[4] / "roles"
     said = {name: path.parts[-3] for path in roles.glob("*/defaults/main.yml") for name in load(path) if is_cpus(name)}

@@ -6,9 +6,7 @@ from __future__ import annotations
 
 import http.client
 import json
-import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +16,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT))
 
-from tests import playbooks, site  # noqa: E402 - below the root, which is not in the path before
+from tests import hosts, playbooks, site  # noqa: E402 - below the root, which is not in the path before
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,41 +42,11 @@ def ask(path: str, body: dict[str, Any] | None = None, seconds: float = 20) -> t
         return answer.status, text
 
 
-def wait_until(true: Callable[[], bool], what: str, seconds: float = 90) -> float:
-    """Wait until it is so, and return how long that took; whoever does not answer yet is asked again."""
-    begin = time.monotonic()
-    while time.monotonic() < begin + seconds:
-        try:
-            if true():
-                return time.monotonic() - begin
-        except (OSError, ValueError, http.client.HTTPException, subprocess.CalledProcessError):
-            pass
-        time.sleep(0.2)
-    pytest.fail(f"{what}: not within {seconds:g} s")
-
-
 @dataclass(frozen=True)
-class Host:
-    """A test host as root sees it; it is looked at from outside, so that it may be down."""
+class Host(hosts.Host):
+    """The host with the data."""
 
     name: str = "data"
-
-    def run(self, command: str, *, given: str | None = None, check: bool = True, seconds: float = 300) -> str:
-        """Run a shell command, with a text on its standard input."""
-        argv = ["docker", "exec", *(["-i"] if given is not None else []), f"barehost-{self.name}", "sh", "-c", command]
-        done = subprocess.run(argv, input=given, capture_output=True, text=True, check=False, timeout=seconds)
-        if check and done.returncode:
-            error = subprocess.CalledProcessError(done.returncode, argv, done.stdout, done.stderr)
-            error.add_note(done.stderr.strip())
-            raise error
-        return done.stdout.strip()
-
-    @property
-    def address(self) -> str:
-        """Return the address at which the other host reaches it; another boot may give it another one."""
-        network = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
-        argv = ["docker", "inspect", "--format", network, f"barehost-{self.name}"]
-        return subprocess.run(argv, capture_output=True, text=True, check=True).stdout.strip()
 
     def serves(self) -> bool:
         """Whether the site answers, and its database does."""
@@ -86,7 +54,7 @@ class Host:
 
 
 @dataclass(frozen=True)
-class Vault(Host):
+class Vault(hosts.Host):
     """The host that keeps files; whoever has a key that was let in reaches it by SFTP, and by nothing else."""
 
     name: str = "vault"

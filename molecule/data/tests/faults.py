@@ -7,7 +7,9 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from conftest import STACK_DIR, wait_until
+from conftest import STACK_DIR
+
+from tests.hosts import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

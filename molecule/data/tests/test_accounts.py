@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from conftest import INVENTORY, PORT, ROOT, STACK_DIR, Host, ask, wait_until
+from conftest import INVENTORY, PORT, ROOT, STACK_DIR, Host, ask
 
 from tests import playbooks, site
+from tests.hosts import wait_until
 from tests.load.ledger import check_ledger
 from tests.load.process import Load
 from tests.load.report import failures, summary

@@ -13,7 +13,9 @@ import contents
 import faults
 import pytest
 import yaml
-from conftest import STACK_DIR, wait_until
+from conftest import STACK_DIR
+
+from tests.hosts import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

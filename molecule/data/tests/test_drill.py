@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import backups
 import pytest
-from conftest import wait_until
+
+from tests.hosts import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -12,11 +12,12 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from conftest import PORT, STACK_DIR, ask, wait_until
+from conftest import PORT, STACK_DIR, ask
 from contents import broken, redis, sql
 from faults import MIB, container, fill, free, is_healthy, kill, small_volume
 
 from tests import site
+from tests.hosts import wait_until
 from tests.load.clients import KINDS
 from tests.load.ledger import Verdict, check_ledger
 from tests.load.process import Load

@@ -8,8 +8,10 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from conftest import STACK_DIR, wait_until
+from conftest import STACK_DIR
 from restores import BACKUPS, BY_HAND, EVERYTHING, MYSQL, RESTORE, Backup, litter, sql, state
+
+from tests.hosts import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -14,7 +14,9 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from conftest import STACK_DIR, Host, wait_until
+from conftest import STACK_DIR, Host
+
+from tests.hosts import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
@@ -18,7 +17,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT))
 
-from tests import playbooks  # noqa: E402 - below the root, which is not in the path before
+from tests import hosts, playbooks  # noqa: E402 - below the root, which is not in the path before
 
 NAME = "dry-run"
 INVENTORY = ROOT / "molecule" / "dry_run" / "inventory"
@@ -50,13 +49,10 @@ ANSWER_SECONDS = 20
 
 
 @dataclass(frozen=True)
-class Host:
-    """The test host as root sees it, looked at from outside."""
+class Host(hosts.Host):
+    """The host of the truth table."""
 
-    def run(self, command: str, *, check: bool = True) -> str:
-        """Run a shell command."""
-        argv = ["docker", "exec", f"barehost-{NAME}", "sh", "-c", command]
-        return subprocess.run(argv, capture_output=True, text=True, check=check).stdout.strip()
+    name: str = NAME
 
     @property
     def has_engine(self) -> bool:

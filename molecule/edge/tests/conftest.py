@@ -5,21 +5,15 @@
 from __future__ import annotations
 
 import dataclasses
-import subprocess
 import sys
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT))
 
-from tests import playbooks  # noqa: E402 - below the root, which is not in the path before
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from tests import hosts, playbooks  # noqa: E402 - below the root, which is not in the path before
 
 INVENTORY = ROOT / "molecule" / "edge" / "inventory"
 STACK_DIR = "/opt/app"
@@ -32,36 +26,12 @@ PROGRAMS = ("curl", "testssl.sh", "pebble", "bsdextrautils", "dnsutils")
 
 
 @dataclasses.dataclass(frozen=True)
-class Host:
-    """A test host as root sees it."""
-
-    name: str
-
-    def run(self, command: str, *, given: str | None = None, check: bool = True, seconds: float = 300) -> str:
-        """Run a shell command, with a text on its standard input."""
-        argv = ["docker", "exec", *(["-i"] if given is not None else []), f"barehost-{self.name}", "sh", "-c", command]
-        done = subprocess.run(argv, input=given, capture_output=True, text=True, check=False, timeout=seconds)
-        if check and done.returncode:
-            error = subprocess.CalledProcessError(done.returncode, argv, done.stdout, done.stderr)
-            error.add_note((done.stdout + done.stderr).strip())
-            raise error
-        return done.stdout.strip()
-
-    @property
-    def address(self) -> str:
-        """Return the address at which the other host reaches it; another boot may give it another one."""
-        network = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
-        argv = ["docker", "inspect", "--format", network, f"barehost-{self.name}"]
-        return subprocess.run(argv, capture_output=True, text=True, check=True).stdout.strip()
+class Host(hosts.Host):
+    """A test host, and the files of its stack."""
 
     def read(self, path: str) -> str:
         """Return the text of a file below the stack's directory."""
         return self.run(f"cat {STACK_DIR}/{path}") + "\n"
-
-    def container(self, service: str) -> str:
-        """Return the name of the container of a service that runs."""
-        labels = f"label=com.docker.compose.project=app --filter label=com.docker.compose.service={service}"
-        return self.run(f"docker ps --filter {labels} --format '{{{{.Names}}}}'")
 
 
 @pytest.fixture(scope="session")
@@ -98,19 +68,6 @@ def run_playbook(name: str, *options: str, inventory: Path = INVENTORY) -> playb
 def as_foreseen(run: playbooks.PlaybookRun) -> set[str]:
     """Return what a run has changed in the words of a dry run."""
     return {FORESEEN.get(name, name) for name in run.changed}
-
-
-def wait_until(true: Callable[[], bool], what: str, seconds: float = 60) -> None:
-    """Wait until it is so; whoever does not answer yet is asked again."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        try:
-            if true():
-                return
-        except (OSError, subprocess.CalledProcessError):
-            pass
-        time.sleep(0.3)
-    pytest.fail(f"{what}: not within {seconds:g} s")
 
 
 import mirrored  # noqa: E402 - which needs what stands above

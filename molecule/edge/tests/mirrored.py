@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from clients import Answer, ask
-from conftest import ROOT, Host, run_playbook, wait_until
+from conftest import ROOT, Host, run_playbook
+
+from tests.hosts import wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path

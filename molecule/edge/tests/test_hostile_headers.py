@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 import pytest
 import wire
 from clients import Answer, ask, ask_plain
-from conftest import DOMAIN, STACK_DIR, Host, wait_until
+from conftest import DOMAIN, STACK_DIR, Host
 from grade import graded
 from mirrored import HSTS, TIMEOUT, Site
+
+from tests.hosts import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 from authority import Authority
 from clients import Crowd, ask, ask_plain, served
-from conftest import DOMAIN, STACK_DIR, Host, as_foreseen, run_playbook, wait_until
+from conftest import DOMAIN, STACK_DIR, Host, as_foreseen, run_playbook
+
+from tests.hosts import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

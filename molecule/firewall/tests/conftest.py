@@ -7,7 +7,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,10 +17,10 @@ import pytest
 ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT))
 
-from tests import playbooks  # noqa: E402 - below the root, which is not in the path before
+from tests import hosts, playbooks  # noqa: E402 - below the root, which is not in the path before
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 INVENTORY = ROOT / "molecule" / "firewall" / "inventory"
 SCANNER = Path(__file__).with_name("scanner.py").read_text(encoding="utf-8")
@@ -41,27 +40,13 @@ BACK = "barehost-firewall-back.timer"
 
 
 @dataclass(frozen=True)
-class Host:
-    """A test host as root sees it."""
-
-    name: str
-
-    def run(self, command: str, *, given: str | None = None, check: bool = True, seconds: float = 300) -> str:
-        """Run a shell command, with a text on its standard input."""
-        argv = ["docker", "exec", *(["-i"] if given is not None else []), f"barehost-{self.name}", "sh", "-c", command]
-        done = subprocess.run(argv, input=given, capture_output=True, text=True, check=False, timeout=seconds)
-        if check and done.returncode:
-            error = subprocess.CalledProcessError(done.returncode, argv, done.stdout, done.stderr)
-            error.add_note((done.stdout + done.stderr).strip())
-            raise error
-        return done.stdout.strip()
+class Host(hosts.Host):
+    """A test host in two networks."""
 
     @property
     def gateway(self) -> str:
         """Return its address in the network that leads on; another boot may give it another one."""
-        argv = ["docker", "inspect", "--format", "{{.NetworkSettings.Networks.bridge.IPAddress}}"]
-        done = subprocess.run([*argv, f"barehost-{self.name}"], capture_output=True, text=True, check=True)
-        return done.stdout.strip()
+        return self.inspected("{{.NetworkSettings.Networks.bridge.IPAddress}}")
 
     @property
     def addresses(self) -> list[str]:
@@ -74,11 +59,6 @@ class Host:
         program = "import json, sys; text, *words = json.load(sys.stdin); exec(text); print(json.dumps(scan(*words)))"
         found: dict[str, dict[str, str]] = json.loads(self.run(f"python3 -c '{program}'", given=given))
         return {address: {int(port): outcome for port, outcome in ports.items()} for address, ports in found.items()}
-
-    def container(self, service: str) -> str:
-        """Return the name of the container of a service that runs."""
-        labels = f"label=com.docker.compose.project=app --filter label=com.docker.compose.service={service}"
-        return self.run(f"docker ps --filter {labels} --format '{{{{.Names}}}}'")
 
     def within(self, service: str, program: str) -> str:
         """Run a Python program in the container of a service."""
@@ -118,19 +98,6 @@ def run_playbook(name: str, *options: str, **values: Any) -> playbooks.PlaybookR
     """Run one of our playbooks on the host behind the firewall."""
     more = ["-e", json.dumps(values)] if values else []
     return playbooks.run(name, "--limit", "firewall", *options, *more, inventory=INVENTORY, host="firewall")
-
-
-def wait_until(true: Callable[[], bool], what: str, seconds: float = 60) -> None:
-    """Wait until it is so; whoever does not answer yet is asked again."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        try:
-            if true():
-                return
-        except (OSError, subprocess.SubprocessError):
-            pass
-        time.sleep(0.3)
-    pytest.fail(f"{what}: not within {seconds:g} s")
 
 
 @contextmanager

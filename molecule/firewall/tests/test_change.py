@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
-from conftest import DECLARED, EXACTLY, Host, answers, run_playbook, serves, wait_until
+from conftest import DECLARED, EXACTLY, Host, answers, run_playbook, serves
+
+from tests.hosts import wait_until
 
 # Without TLS, where nobody asks whether 443 is open.
 OFF = {"tls_mode": "off", "verify_url": "http://localhost:8220", "verify_open_ports": []}

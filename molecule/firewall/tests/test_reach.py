@@ -10,20 +10,9 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from conftest import (
-    DECLARED,
-    EXACTLY,
-    LISTENING,
-    OPEN,
-    PUBLISHED,
-    SILENT,
-    Host,
-    answers,
-    run_playbook,
-    serves,
-    wait_until,
-    without,
-)
+from conftest import DECLARED, EXACTLY, LISTENING, OPEN, PUBLISHED, SILENT, Host, answers, run_playbook, serves, without
+
+from tests.hosts import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

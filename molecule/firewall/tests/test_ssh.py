@@ -11,9 +11,10 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from conftest import BACK, DECLARED, DIGEST, EXACTLY, INVENTORY, ROOT, Host, answers, run_playbook, wait_until
+from conftest import BACK, DECLARED, DIGEST, EXACTLY, INVENTORY, ROOT, Host, answers, run_playbook
 
 from tests import playbooks
+from tests.hosts import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

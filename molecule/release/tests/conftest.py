@@ -18,7 +18,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT))
 
-from tests import playbooks, site  # noqa: E402 - below the root, which is not in the path before
+from tests import hosts, playbooks, site  # noqa: E402 - below the root, which is not in the path before
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,15 +77,10 @@ def serving(host: str = "release") -> str:
 
 
 @dataclass(frozen=True)
-class Host:
-    """The test host as root sees it; it is looked at from outside, so that a reboot does not matter."""
+class Host(hosts.Host):
+    """A test host that is deployed to."""
 
     name: str = "release"
-
-    def run(self, command: str) -> str:
-        """Run a shell command."""
-        argv = ["docker", "exec", f"barehost-{self.name}", "sh", "-c", command]
-        return subprocess.run(argv, capture_output=True, text=True, check=True).stdout.strip()
 
     def containers(self) -> dict[str, list[str]]:
         """Map each service to the names and states of its containers, stopped ones included."""

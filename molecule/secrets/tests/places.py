@@ -38,7 +38,7 @@ def grep(world: World, listing: str) -> list[str]:
     keep = f"umask 077; cat > {PATTERNS}; trap 'rm {PATTERNS}' EXIT"
     search = f"LC_ALL=C xargs -0r grep -laFs -f {PATTERNS} --"
     return world.host.run(
-        f"{keep}; {{ {listing}; }} 2> /dev/null | {search} || true", text=given, seconds=1800
+        f"{keep}; {{ {listing}; }} 2> /dev/null | {search} || true", given=given, seconds=1800
     ).splitlines()
 
 
@@ -163,7 +163,7 @@ def by(command: str, undo: str = "true") -> Callable[[World, str], Callable[[], 
     """Return what leaves it on the host with a command that reads it."""
 
     def plant(world: World, value: str) -> Callable[[], object]:
-        world.host.run(command, text=value)
+        world.host.run(command, given=value)
         return lambda: world.host.run(undo)
 
     return plant

@@ -20,7 +20,7 @@ import ansible_runner
 import yaml
 from support import certificates as made
 
-from tests import playbooks
+from tests import hosts, playbooks
 from tests.canary import given, sampler
 from tests.canary.finder import Canaries
 
@@ -36,24 +36,6 @@ KEEPER = "/home/keeper"
 SUDOERS = "/etc/sudoers.d/deploy"
 LONGEST_SECONDS = 3 * 3600
 DOMAIN = "secrets.test"
-
-
-@dataclass(frozen=True)
-class Host:
-    """The host as root sees it from outside."""
-
-    name: str = NAME
-
-    def run(self, command: str, *, text: str | None = None, check: bool = True, seconds: float = 600) -> str:
-        """Run a shell command, with a text on its standard input; what it prints need not be text."""
-        argv = ["docker", "exec", *(["-i"] if text is not None else []), f"barehost-{self.name}", "sh", "-c", command]
-        data = None if text is None else text.encode()
-        done = subprocess.run(argv, input=data, capture_output=True, check=False, timeout=seconds)
-        if check and done.returncode:
-            error = subprocess.CalledProcessError(done.returncode, argv, done.stdout, done.stderr)
-            error.add_note(done.stderr.decode(errors="replace").strip())
-            raise error
-        return done.stdout.decode(errors="replace").strip()
 
 
 @dataclass(frozen=True)
@@ -75,7 +57,7 @@ class Run:
 class World:
     """All of it."""
 
-    host: Host
+    host: hosts.Host
     canaries: Canaries
     variables: dict[str, Any]
     rotated: dict[str, Any]
@@ -92,11 +74,11 @@ class World:
         for name in ("home", "tmp", "log", "kept"):
             (FOLDER / name).mkdir(mode=0o700, parents=True)
         FOLDER.chmod(0o700)
-        host, canaries = Host(), Canaries()
+        host, canaries = hosts.Host(NAME), Canaries()
         world = cls(host, canaries, variables_of(host, canaries), rotated(canaries), time.time())
         world.keep("vault", world.variables)
         become = world.variables["ansible_become_password"]
-        host.run("chpasswd", text=f"deploy:{become}\n")
+        host.run("chpasswd", given=f"deploy:{become}\n")
         host.run(f"printf 'deploy ALL=(ALL) ALL\\n' > {SUDOERS}")
         try:
             yield world
@@ -181,12 +163,12 @@ class World:
         """Show one as a command line and in an environment, on both machines, so that a look that sees nothing is noticed."""
         value = self.canaries.make(PLANTED)
         subprocess.run(["sh", "-c", "sleep 0.3; true", value], env={**os.environ, "PLANTED": value}, check=True)
-        self.host.run("IFS= read -r PLANTED; export PLANTED; sh -c 'sleep 0.3; true' \"$PLANTED\"", text=value + "\n")
+        self.host.run("IFS= read -r PLANTED; export PLANTED; sh -c 'sleep 0.3; true' \"$PLANTED\"", given=value + "\n")
 
     def plant_in_engine(self) -> None:
         """Have the engine told one."""
         value = f"{self.canaries.mark}{self.canaries.numbers[PLANTED]}"
-        self.host.run("read -r value; docker exec $(docker ps --quiet | head -1) true $value", text=value + "\n")
+        self.host.run("read -r value; docker exec $(docker ps --quiet | head -1) true $value", given=value + "\n")
 
     def look(self, name: str) -> None:
         """Note what the engine and the kernel tell of each container."""
@@ -202,7 +184,7 @@ class World:
     def watched(self) -> Iterator[None]:
         """Look at all processes of both machines, and at all that the engine of the host is told to do, meanwhile."""
         stop = "/run/canary.stop"
-        self.host.run(f"rm -f {stop}; cat > /run/sampler.py", text=Path(sampler.__file__).read_text())
+        self.host.run(f"rm -f {stop}; cat > /run/sampler.py", given=Path(sampler.__file__).read_text())
         given_patterns = b"\n".join(pattern for pattern in self.canaries.patterns() if b"\0" not in pattern)
         here, inside = FOLDER / "stop", ["docker", "exec", "-i", f"barehost-{self.host.name}"]
         commands = {
@@ -304,7 +286,7 @@ def rotated(canaries: Canaries) -> dict[str, Any]:
     }
 
 
-def variables_of(host: Host, canaries: Canaries) -> dict[str, Any]:
+def variables_of(host: hosts.Host, canaries: Canaries) -> dict[str, Any]:
     """Return an inventory's variables, with a canary for each secret; let the host send its backups to itself."""
     certificate, key = pair(1)
     found = {**given.texts(canaries), **given.keys(canaries, ssh_key, key)}

@@ -11,22 +11,20 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import ssl
 import subprocess
 import time
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Callable
+from typing import TYPE_CHECKING
 
 from ansible_collections.barehost.django.plugins.module_utils import (
     _acme,
+    _acme_edge,
     _audit,
     _certificate,
     _certificate_read,
-    _compose,
     _files,
-    _handshake,
     _lock,
     _tls,
 )
@@ -38,10 +36,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from ansible_collections.barehost.django.plugins.module_utils._acme import Settings
+    from ansible_collections.barehost.django.plugins.module_utils._acme_edge import Runner
 
-Runner = Callable[["list[str]", "Mapping[str, str]", int], "tuple[int, str]"]
-COMMAND_SECONDS = 60
-LOADED_SECONDS = 20.0
 POLL_SECONDS = 0.5
 HEADER = "# Managed by Ansible (barehost.django): written with the certificate, not by hand."
 Trouble = (AcmeError, OSError, _certificate.CertificateError, LockError)
@@ -54,6 +50,8 @@ class Report:
     changed: bool
     message: str
     not_after: str
+    # The authority was not asked: Nginx, which the run makes anew later on, would not see the proof.
+    postponed: bool = False
 
 
 @dataclass(frozen=True)
@@ -89,10 +87,6 @@ def alone(settings: Settings, end: float) -> Iterator[None]:
     """Keep another run away; the kernel ends that with the process."""
     for folder in (settings.folder, settings.root / _tls.FOLDER):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    webroot = settings.root / _acme.WEBROOT
-    webroot.mkdir(exist_ok=True)
-    # Nginx reads it as another user.
-    _files.own(webroot, 0o755)
     descriptor = os.open(settings.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         while not _lock.try_flock(descriptor):
@@ -123,16 +117,25 @@ def wait_for_deploy(settings: Settings, end: float) -> None:
         time.sleep(POLL_SECONDS)
 
 
-def obtain(
-    settings: Settings, who: str, *, anew: bool = False, by_deploy: bool = False, runner: Runner = run
+def obtain(  # noqa: PLR0913 - who asks, and how
+    settings: Settings,
+    who: str,
+    *,
+    anew: bool = False,
+    by_deploy: bool = False,
+    edge_follows: bool = False,
+    runner: Runner = run,
 ) -> Report:
-    """Have a certificate that is good, in place and served; note in the audit log what changed, and what failed for `status`."""
+    """Have a certificate that is good, in place and served; note in the audit log what changed, and what failed for `status`.
+
+    With `edge_follows` the run makes an Nginx anew later on that does not see the host's folders, which is then left to it.
+    """
     begun = _tls.now()
     end = time.monotonic() + settings.wait_seconds
     try:
         if by_deploy:
             with alone(settings, end):
-                report = serve(settings, ask(settings, runner, anew=anew), runner)
+                report = _in_deploy(settings, runner, anew=anew, edge_follows=edge_follows)
         else:
             report = _beside_deploys(settings, runner, end, anew=anew)
     except Trouble as error:
@@ -142,10 +145,65 @@ def obtain(
             _files.replace(settings.root / _tls.FAILURE, note, 0o600)
         _note(settings, who, begun, {"result": "failed", "message": message})
         raise AcmeError(message) from None
-    (settings.root / _tls.FAILURE).unlink(missing_ok=True)
+    if not report.postponed:
+        (settings.root / _tls.FAILURE).unlink(missing_ok=True)
     if report.changed:
         _note(settings, who, begun, {"result": "ok", "message": report.message})
     return report
+
+
+def _in_deploy(settings: Settings, runner: Runner, *, anew: bool, edge_follows: bool) -> Report:
+    """Have it in a step of a deploy."""
+    if not edge_follows:
+        done = _see_proofs(settings, runner)
+        return _with(done, serve(settings, ask(settings, runner, anew=anew), runner))
+    lost = _unseen_proofs(settings, runner)
+    if not lost:
+        return serve(settings, ask(settings, runner, anew=anew), runner, edge_follows=True)
+    kept = _kept(settings, runner, edge_follows=True)
+    message = f"Nginx has a {lost} mounted that is no longer the host's: the authority is asked once its container is made anew"
+    return Report(kept is not None and kept.changed, message, kept.not_after if kept else "", postponed=True)
+
+
+def _with(done: str, report: Report) -> Report:
+    """Say what was done to Nginx, too."""
+    return replace(report, changed=True, message=f"Nginx {done}; {report.message}") if done else report
+
+
+def _unseen_proofs(settings: Settings, runner: Runner) -> str:
+    nginx = _acme_edge.container(settings, runner)
+    return _acme_edge.unseen(settings, nginx, _acme.WEBROOT) if nginx else ""
+
+
+def _see_proofs(settings: Settings, runner: Runner) -> str:
+    """Have Nginx see where certbot lays a proof; return what was done for that."""
+    if not _unseen_proofs(settings, runner):
+        return ""
+    webroot(settings)
+    # Restarted without a certificate, nobody would be answered over https until the authority is, and for longer where it says no.
+    kept = _kept(settings, runner)
+    nginx = _acme_edge.container(settings, runner)
+    lost = _acme_edge.unseen(settings, nginx, _acme.WEBROOT) if nginx else ""
+    if nginx and lost:
+        return _acme_edge.rebind(settings, nginx, lost, runner)
+    return f"was restarted to see the host's folders ({kept.message})" if kept else ""
+
+
+def webroot(settings: Settings) -> None:
+    """Have the folder for the proofs."""
+    folder = settings.root / _acme.WEBROOT
+    folder.mkdir(exist_ok=True)
+    # Nginx reads it as another user.
+    _files.own(folder, 0o755)
+
+
+def _kept(settings: Settings, runner: Runner, *, edge_follows: bool = False) -> Report | None:
+    """Serve with what certbot has by that authority, as far as it is good; nothing is said where it is not, since it is asked next."""
+    if _acme.server_of(_tls.read(settings.renewal)) != settings.server:
+        return None
+    with suppress(*Trouble):
+        return serve(settings, brought(settings), runner, edge_follows=edge_follows)
+    return None
 
 
 def _beside_deploys(settings: Settings, runner: Runner, end: float, *, anew: bool) -> Report:
@@ -153,6 +211,7 @@ def _beside_deploys(settings: Settings, runner: Runner, end: float, *, anew: boo
 
     A deploy may wait for the same flock in a step of its own: whoever finds one at work gives it back before waiting.
     """
+    done = ""
     while True:
         wait_for_deploy(settings, end)
         with alone(settings, end):
@@ -160,11 +219,12 @@ def _beside_deploys(settings: Settings, runner: Runner, end: float, *, anew: boo
                 continue
             # The deploy that was waited for may want other names.
             current = _acme.load(settings.root)
+            done = _see_proofs(current, runner) or done
             found = ask(current, runner, anew=anew)
             # What was brought lies there, and is not asked for again.
             anew = False
             if not deploy_at_work(current):
-                return serve(current, found, runner)
+                return _with(done, serve(current, found, runner))
 
 
 def sentence(error: BaseException) -> str:
@@ -183,6 +243,7 @@ def _note(settings: Settings, who: str, begun: datetime, outcome: Mapping[str, s
 
 def ask(settings: Settings, runner: Runner, *, anew: bool) -> Brought:
     """Have certbot bring a certificate, or say that the one that it has is good still, and judge that."""
+    webroot(settings)
     if settings.ca:
         _files.replace(settings.folder / _acme.CA_FILE, settings.ca, 0o644)
     # By force once: certbot keeps what another authority gave, and authorities limit how often the same is asked for.
@@ -191,6 +252,11 @@ def ask(settings: Settings, runner: Runner, *, anew: bool) -> Brought:
     code, said = runner(_acme.certbot_cmd(settings, anew=forced), _acme.environment(settings), settings.timeout_seconds)
     if code != 0:
         raise AcmeError(f"{settings.server} gave no certificate: {_acme.why(said)}")
+    return brought(settings)
+
+
+def brought(settings: Settings) -> Brought:
+    """Return what certbot has, where it can be served with."""
     chain, key = ((settings.live / name).read_text(encoding="utf-8") for name in (_tls.CHAIN, _tls.KEY))
     where = _certificate.Where(f"what {settings.server} gave", "the key that certbot made")
     wrong = _certificate_read.problems(chain, key, settings.names, _tls.now(), where)
@@ -199,24 +265,25 @@ def ask(settings: Settings, runner: Runner, *, anew: bool) -> Brought:
     return Brought(chain, key, _certificate_read.chain_of(chain, where)[0])
 
 
-def serve(settings: Settings, brought: Brought, runner: Runner) -> Report:
+def serve(settings: Settings, found: Brought, runner: Runner, *, edge_follows: bool = False) -> Report:
     """Have Nginx serve with what was brought, where it does not yet."""
     before = _tls.look(settings.root).get(_tls.ACME) or {}
-    first = brought.first
+    first = found.first
     not_after = first.not_after.strftime(_tls.FORMAT)
     # A quarter of its time before its end somebody should have a look: certbot renews a third before it.
     late = first.not_after - (first.not_after - first.not_before) / _tls.LATE_SHARE
-    described = _tls.described(settings.names, brought.chain, first.not_after, late)
+    described = _tls.described(settings.names, found.chain, first.not_after, late)
     if before.get("whole") and (before["fingerprint"], before["server"]) == (described["fingerprint"], settings.server):
         # A run may have been ended between the two.
-        if not load(settings, brought.chain, runner, shown_is_loaded=True):
+        done = _acme_edge.load(settings, found.chain, runner, shown_is_loaded=True, edge_follows=edge_follows)
+        if not done:
             return Report(changed=False, message=f"the certificate is good until {not_after}", not_after=not_after)
         sweep(settings.root / _tls.FOLDER, f"{_tls.ACME}.{before['fingerprint']}")
-        message = f"Nginx had not loaded the certificate that is in place, and has now; it is good until {not_after}"
+        message = f"Nginx {done}; the certificate is good until {not_after}"
         return Report(changed=True, message=message, not_after=not_after)
     state = {**described, "server": settings.server}
-    with in_place(settings, brought.chain, brought.key, state):
-        load(settings, brought.chain, runner)
+    with in_place(settings, found.chain, found.key, state):
+        _acme_edge.load(settings, found.chain, runner, edge_follows=edge_follows)
     named = ", ".join(state["names"])
     message = f"a certificate for {named} by {settings.server}, good until {not_after}"
     return Report(changed=True, message=message, not_after=not_after)
@@ -270,48 +337,3 @@ def point(link: Path, name: str) -> None:
     temporary.symlink_to(name)
     temporary.replace(link)
     _files.sync(link.parent)
-
-
-def container(settings: Settings, runner: Runner) -> tuple[str, str]:
-    """Return the container that ends TLS and its address; empty where none runs."""
-    labels = {_compose.LABEL_PROJECT: settings.stack, _compose.LABEL_SERVICE: settings.serving["service"]}
-    filters = [option for key, value in labels.items() for option in ("--filter", f"label={key}={value}")]
-    code, said = runner(["docker", "ps", "--quiet", *filters], {}, COMMAND_SECONDS)
-    if code != 0:
-        raise AcmeError(f"docker could not be asked for Nginx: {_acme.why(said)}")
-    if not said.split():
-        return "", ""
-    name = said.split()[0]
-    form = "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}"
-    _, addresses = runner(["docker", "inspect", "--format", form, name], {}, COMMAND_SECONDS)
-    return name, (addresses.split() or [""])[0]
-
-
-def load(settings: Settings, chain: str, runner: Runner, *, shown_is_loaded: bool = False) -> bool:
-    """Have Nginx load the certificate in place, and see that it shows it; one that does not run will when it is started.
-
-    Return whether it was told to; with `shown_is_loaded` one that shows it already is not.
-    """
-    if f"/{_tls.FOLDER}/{_tls.ACME}/" not in _tls.read(settings.root / "nginx" / "site.conf"):
-        # Nginx serves by another mode still; the deploy that changes it comes next.
-        return False
-    name, address = container(settings, runner)
-    if not name:
-        return False
-    wanted = ssl.PEM_cert_to_DER_cert(_certificate.certificate_blocks(chain, _certificate.Where())[0])
-    asked = _certificate.wanted(settings.names)[0]
-    port = int(settings.serving["port"])
-    if shown_is_loaded and _handshake.shown(address, port, asked) == wanted:
-        return False
-    for step in ("test", "reload"):
-        code, said = runner(["docker", "exec", name, *settings.serving[step]], {}, COMMAND_SECONDS)
-        if code != 0:
-            raise AcmeError(f"Nginx does not take the new certificate, and goes on with the old one: {_acme.why(said)}")
-    end = time.monotonic() + LOADED_SECONDS
-    while _handshake.shown(address, port, asked) != wanted:
-        if time.monotonic() > end:
-            raise AcmeError(
-                f"Nginx does not show the new certificate {LOADED_SECONDS:g} s after it was told to load it"
-            )
-        time.sleep(POLL_SECONDS)
-    return True

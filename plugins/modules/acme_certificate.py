@@ -34,6 +34,14 @@ options:
         C(audit_log), and in C(serving) how the web server is asked about its files and told to load them.
     type: dict
     required: true
+  edge_follows:
+    description:
+      - Whether the run makes the container of the web server anew later on where that has a folder mounted that is no longer the host's,
+        since somebody has deleted it or moved it away. What it could not see is left to that, and the authority is not asked where it
+        would not find the proof (C(postponed)).
+      - Otherwise the container is restarted, which mounts the host's folders anew.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -56,6 +64,10 @@ not_after:
   description: When the certificate ends.
   type: str
   returned: when it was not a dry run
+postponed:
+  description: Whether the authority is to be asked once the web server was made anew.
+  type: bool
+  returned: when it was not a dry run
 """
 
 from ansible.module_utils.basic import AnsibleModule
@@ -65,7 +77,11 @@ from ansible_collections.barehost.django.plugins.module_utils import _acme, _loc
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(
-        argument_spec={**_lock.ARGUMENTS, "settings": {"type": "dict", "required": True}},
+        argument_spec={
+            **_lock.ARGUMENTS,
+            "settings": {"type": "dict", "required": True},
+            "edge_follows": {"type": "bool", "default": False},
+        },
         supports_check_mode=True,
     )
     try:
@@ -80,11 +96,11 @@ def main() -> None:
 
     _lock.step_until_exit(module, settings.dir, "certificate")
     try:
-        report = _acme_run.obtain(settings, "playbook", by_deploy=True)
+        report = _acme_run.obtain(settings, "playbook", by_deploy=True, edge_follows=module.params["edge_follows"])
     except _acme.AcmeError as error:
         module.fail_json(msg=str(error))
         raise
-    module.exit_json(changed=report.changed, msg=report.message, not_after=report.not_after)
+    module.exit_json(changed=report.changed, msg=report.message, not_after=report.not_after, postponed=report.postponed)
 
 
 if __name__ == "__main__":

@@ -174,6 +174,37 @@ def test_a_certificate_that_nginx_does_not_take_is_not_left_in_place(ca: Authori
     assert ask("/health/live/", ca=ca.root).status == 200
 
 
+def test_a_deploy_mends_folders_that_somebody_has_deleted(ca: Authority, edge: Host, tmp_path: Path) -> None:
+    """Nginx has the deleted ones mounted: neither a proof nor a certificate would be found there, whatever it is told to load."""
+    edge.run(f"rm -rf {STACK_DIR}/tls {STACK_DIR}/acme")
+    dry = run_playbook("deploy", ca.values(tmp_path), "--check", "--diff")
+    assert dry.code == 0, dry.message
+    run = run_playbook("deploy", ca.values(tmp_path))
+    assert run.code == 0, run.message
+    assert set(dry.changed) == as_foreseen(run)
+    assert ask("/health/live/", ca=ca.root).status == 200
+    again = run_playbook("deploy", ca.values(tmp_path))
+    assert (again.code, again.changed) == (0, []), again.message
+    # With nothing of certbot's in hand the authority has to find a proof.
+    edge.run(f"rm -rf {STACK_DIR}/tls {STACK_DIR}/acme {STACK_DIR}/certbot")
+    run = run_playbook("deploy", ca.values(tmp_path))
+    assert run.code == 0, run.message
+    assert ask("/health/live/", ca=ca.root).status == 200
+    again = run_playbook("deploy", ca.values(tmp_path))
+    assert (again.code, again.changed) == (0, []), again.message
+
+
+def test_the_timer_mends_folders_that_somebody_has_deleted(ca: Authority, edge: Host) -> None:
+    before, container = served(), edge.container("nginx")
+    edge.run(f"rm -rf {STACK_DIR}/tls {STACK_DIR}/acme")
+    edge.run(f"systemctl start {UNIT}")
+    # Restarted, with what certbot has, and not made anew.
+    assert (served(), edge.container("nginx")) == (before, container)
+    assert ask("/health/live/", ca=ca.root).status == 200
+    edge.run(f"{STACK_DIR}/renewal/barehost-certificate renew --now")
+    wait_until(lambda: served() != before, SHOWN)
+
+
 def test_another_name_is_proved_before_the_site_answers_to_it(ca: Authority, tmp_path: Path) -> None:
     hosts = [DOMAIN, f"www.{DOMAIN}", f"other.{DOMAIN}", "localhost"]
     run = run_playbook("deploy", ca.values(tmp_path, django_allowed_hosts=hosts))

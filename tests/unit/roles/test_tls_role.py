@@ -42,6 +42,15 @@ TREES = """
     - name: Put the files in place
       barehost.django.config_tree: { dest: "{{ tls_stack_dir }}", trees: "{{ tls_stack_trees }}" }
 """
+SERVED = """
+- name: Serve
+  hosts: localhost
+  connection: local
+  gather_facts: false
+  tasks:
+    - name: Have it served
+      ansible.builtin.import_role: { name: barehost.django.tls, tasks_from: served, rolespec_validate: false }
+"""
 WOULD, CLEAR = "Would make a certificate", "passwords and cookies travel in clear"
 NAMES = ["www.example.com"]
 WHERE = _certificate.Where()
@@ -190,6 +199,38 @@ def test_the_timer_is_there_before_the_first_certificate_is_asked_for() -> None:
     first, second = tasks
     assert "barehost.django.host_units" in first
     assert "ansible.builtin.include_tasks" in second
+
+
+@pytest.mark.parametrize(
+    ("answers", "before", "meant"),
+    [
+        (True, {"postponed": True}, True),
+        (True, {"postponed": False}, False),
+        # In a dry run the task that would have asked says nothing, and has spoken.
+        (True, {"skipped": True}, False),
+        (False, None, True),
+    ],
+)
+def test_what_was_postponed_is_asked_for_once_nginx_is_made_anew(
+    tmp_path: Path, before: object, *, answers: bool, meant: bool
+) -> None:
+    asked = {} if before is None else {"tls__asked": before}
+    host = {"stack": {"tls": {"answers": answers}, "services": RUNNING}, "packages": {"certbot": "4.0.0-2"}}
+    # Which needs a systemd that the machine of the tests need not have.
+    values = {**ACME, **asked, "preflight_host": host, "tls__units": {}}
+    code, output = run(tmp_path, playbook=SERVED, **values)
+    assert code == 0, output
+    assert ("Would ask https://ca.example/directory" in output) is meant
+
+
+def test_only_a_deploy_that_has_nginx_before_it_leaves_it_to_that() -> None:
+    included = [
+        task["vars"]["tls__edge_follows"]
+        for name in ("main", "served")
+        for task in yaml.safe_load((ROOT / "roles" / "tls" / "tasks" / f"{name}.yml").read_text())
+        if task.get("ansible.builtin.include_tasks") == "acme.yml"
+    ]
+    assert included == [True, False]
 
 
 def test_a_scheme_that_contradicts_the_mode_is_refused(tmp_path: Path) -> None:

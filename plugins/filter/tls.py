@@ -59,6 +59,11 @@ def tls_described(chain: str, names: Sequence[str]) -> dict[str, Any]:
     return _certificate_read.described(chain, names)
 
 
+def tls_key(text: str) -> str:
+    """Return the private key alone of a text that may hold more: Nginx takes each certificate of the file for one of the chain."""
+    return _certificate.key_block(text, _certificate.Where())
+
+
 class FilterModule:
     """The filters of this file."""
 
@@ -70,6 +75,7 @@ class FilterModule:
             "tls_reason": tls_reason,
             "tls_state": tls_state,
             "tls_described": tls_described,
+            "tls_key": tls_key,
             "tls_fingerprint": _certificate.fingerprint,
             "tls_alternatives": _tls.alternatives,
         }

@@ -152,6 +152,14 @@ def test_what_is_provided_is_one_file_for_nginx_and_goes_with_the_mode(tmp_path:
     assert "privkey.pem" not in names
     assert (folder / _tls.BOTH).stat().st_mode & 0o777 == 0o600
     ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(folder / _tls.BOTH)
+    both = (folder / _tls.BOTH).read_text()
+    assert both == f"{good.pem.strip()}\n{key.strip()}\n"
+    # What HAProxy takes: Nginx would send what stands beside the key, which nobody has judged, after the chain.
+    old = made.make(days=(left - 30, left - 1))
+    combined = {**given, "tls_private_key": old.pem + key + good.pem}
+    code, output = run(tmp_path, "-v", **common, **combined)
+    assert (code, "changed=0" in output) == (0, True), output
+    assert (folder / _tls.BOTH).read_text() == both
     directives = [line.split()[1] for line in (folder / "listen.conf").read_text().splitlines() if "ssl_cert" in line]
     assert directives == 2 * [f"/etc/nginx/tls/provided/{_tls.BOTH};"]
     assert _tls.look(tmp_path / "stack")["provided"]["whole"]

@@ -320,3 +320,12 @@ def test_a_ca_ends_after_what_it_signs_and_is_renewed_with_its_key(tmp_path: Pat
     assert new != old.read_text()
     assert "give clients" not in make(tmp_path, root, ["blog.example.com"])
     assert (folder / "ca.pem").read_text() == new
+
+
+def test_a_ca_that_was_just_made_is_not_renewed(tmp_path: Path) -> None:
+    # The fewest days that are not refused.
+    output = make(tmp_path, tmp_path / "stack", tls_self_signed_days=397, tls_self_signed_ca_days=398)
+    assert "give clients" not in output
+    folder = tmp_path / "stack" / "tls" / "self_signed"
+    ends = [item.not_after for item in _certificate_read.chain_of((folder / "fullchain.pem").read_text(), WHERE)]
+    assert ends[0] < ends[1]

@@ -43,6 +43,10 @@ HEADER = "# Managed by Ansible (barehost.django): written with the certificate, 
 Trouble = (AcmeError, OSError, _certificate.CertificateError, LockError)
 
 
+class DeployError(AcmeError):
+    """A deploy does not come to its end, which says nothing of the certificate."""
+
+
 @dataclass(frozen=True)
 class Report:
     """What has become of it."""
@@ -110,7 +114,7 @@ def wait_for_deploy(settings: Settings, end: float) -> None:
     """Let a deploy come to its end, with nothing in hand that it waits for."""
     while deploy_at_work(settings):
         if time.monotonic() > end:
-            raise AcmeError(
+            raise DeployError(
                 f"a deploy has been at work for {settings.wait_seconds} s, and the certificate was left to it: the timer "
                 "comes again, or run the same again once it has ended"
             )
@@ -140,6 +144,9 @@ def obtain(  # noqa: PLR0913 - who asks, and how
             report = _beside_deploys(settings, runner, end, anew=anew)
     except Trouble as error:
         message = sentence(error)
+        good = _good_until(settings) if isinstance(error, DeployError) and not anew else ""
+        if good:
+            return Report(changed=False, message=f"{message}; the one in place is good until {good}", not_after=good)
         with suppress(OSError):
             note = json.dumps({"at": begun.strftime(_tls.FORMAT), "message": message}) + "\n"
             _files.replace(settings.root / _tls.FAILURE, note, 0o600)
@@ -150,6 +157,13 @@ def obtain(  # noqa: PLR0913 - who asks, and how
     if report.changed:
         _note(settings, who, begun, {"result": "ok", "message": report.message})
     return report
+
+
+def _good_until(settings: Settings) -> str:
+    """Return when the certificate in place ends, where nobody need have a look at it before the timer comes again."""
+    seen = _tls.look(settings.root).get(_tls.ACME) or {}
+    good = bool(seen.get("whole")) and _tls.parsed(seen["renew_at"]) > _tls.now()
+    return str(seen["not_after"]) if good else ""
 
 
 def _in_deploy(settings: Settings, runner: Runner, *, anew: bool, edge_follows: bool) -> Report:

@@ -344,6 +344,33 @@ def test_a_renewal_gives_way_where_a_deploy_does_not_come_to_its_end(
     assert host.calls == []
 
 
+def test_a_deploy_that_does_not_come_to_its_end_is_no_failure_of_a_certificate_that_is_good(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host.obtain()
+    host.calls = []
+    Deploys(host, monkeypatch, 9 * "1")
+    report = host.obtain()
+    assert (report.changed, host.calls) == (False, [])
+    assert report.message.startswith("a deploy has been at work for 0 s")
+    assert report.message.endswith(f"the one in place is good until {report.not_after}")
+    assert not (host.root / _tls.FAILURE).exists()
+    # But somebody who has asked for another one is told.
+    with pytest.raises(_acme.AcmeError, match="a deploy has been at work for 0 s"):
+        host.obtain(anew=True)
+
+
+def test_a_deploy_that_does_not_come_to_its_end_is_said_once_the_certificate_is_late(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host.days = (-80, 10)
+    host.obtain()
+    Deploys(host, monkeypatch, 9 * "1")
+    with pytest.raises(_acme.AcmeError, match="a deploy has been at work for 0 s"):
+        host.obtain()
+    assert "a deploy has been at work" in _tls.failure(host.root)
+
+
 def test_what_a_deploy_has_changed_meanwhile_is_asked_for(host: Host) -> None:
     before = host.settings
     host.obtain()

@@ -37,6 +37,10 @@ class AcmeError(Exception):
     """Why there is no certificate, in a sentence."""
 
 
+class NotMeantError(AcmeError):
+    """There is nothing to come by a certificate with: the stack has another mode."""
+
+
 @dataclass(frozen=True)
 class Settings:
     """The content of renewal/settings.json; nothing of it is a secret."""
@@ -93,7 +97,7 @@ def load(root: Path) -> Settings:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise AcmeError(f"{path} is missing: deploy with tls_mode acme first") from None
+        raise NotMeantError(f"{path} is missing: deploy with tls_mode acme first") from None
     except (OSError, ValueError) as error:
         raise AcmeError(f"{path} cannot be read ({error}): deploy again, which writes it anew") from None
     return parse(found)

@@ -142,6 +142,8 @@ def obtain(  # noqa: PLR0913 - who asks, and how
                 report = _in_deploy(settings, runner, anew=anew, edge_follows=edge_follows)
         else:
             report = _beside_deploys(settings, runner, end, anew=anew)
+    except _acme.NotMeantError:
+        return Report(changed=False, message="the stack has another tls_mode by now: nothing is renewed", not_after="")
     except Trouble as error:
         message = sentence(error)
         good = _good_until(settings) if isinstance(error, DeployError) and not anew else ""
@@ -228,6 +230,8 @@ def _beside_deploys(settings: Settings, runner: Runner, end: float, *, anew: boo
     done = ""
     while True:
         wait_for_deploy(settings, end)
+        # Where that has ended this mode, or the stack with it, nothing is made below it any more.
+        _acme.load(settings.root)
         with alone(settings, end):
             if deploy_at_work(settings):
                 continue

@@ -108,11 +108,12 @@ def scheme_problems(chosen: str, scheme: str, domain: str) -> list[str]:
 
 
 def look(root: Path, at: datetime | None = None) -> dict[str, Any]:
-    """Say of each mode's certificate that is on the host what it is; and whether Nginx answers an authority there."""
+    """Say of each mode's certificate that is on the host what it is, whether Nginx answers an authority, and whether one said no."""
     moment = at or now()
     site = read(root / "nginx" / "site.conf")
     found: dict[str, Any] = {mode: _seen(root, mode, site, moment) for mode in (SELF_SIGNED, PROVIDED, ACME)}
-    return {**{mode: seen for mode, seen in found.items() if seen}, "answers": CHALLENGE in site}
+    failed = {"failed": True} if (root / FAILURE).exists() else {}
+    return {**{mode: seen for mode, seen in found.items() if seen}, "answers": CHALLENGE in site, **failed}
 
 
 def _seen(root: Path, mode: str, site: str, at: datetime) -> dict[str, Any]:

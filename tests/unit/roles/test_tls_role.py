@@ -204,9 +204,8 @@ def test_an_authority_is_asked_before_anything_is_changed_where_nginx_answers_it
 def test_the_timer_is_there_before_the_first_certificate_is_asked_for() -> None:
     tasks = yaml.safe_load((ROOT / "roles" / "tls" / "tasks" / "served.yml").read_text())
     # A refusal of the authority ends the run, and nothing would ask again.
-    first, second = tasks
-    assert "barehost.django.host_units" in first
-    assert "ansible.builtin.include_tasks" in second
+    assert "barehost.django.host_units" in tasks[0]
+    assert "ansible.builtin.include_tasks" in tasks[-1]
 
 
 @pytest.mark.parametrize(
@@ -239,6 +238,20 @@ def test_only_a_deploy_that_has_nginx_before_it_leaves_it_to_that() -> None:
         if task.get("ansible.builtin.include_tasks") == "acme.yml"
     ]
     assert included == [True, False]
+
+
+def test_that_an_authority_has_said_no_is_forgotten_with_the_mode(tmp_path: Path) -> None:
+    root = tmp_path / "stack"
+    note = root / _tls.FAILURE
+    note.parent.mkdir(parents=True)
+    note.write_text("{}")
+    modes = {"off": {}, "acme": {**ACME, "tls__reason": ""}}
+    for mode, left in (("acme", True), ("off", False)):
+        stack = {"tls": _tls.look(root), "services": RUNNING}
+        values = {**modes[mode], "tls_mode": mode, "stack_dir": str(root), "preflight_host": {"stack": stack}}
+        code, output = run(tmp_path, "-v", playbook=SERVED, tls__units={}, **values)
+        assert (code, note.exists()) == (0, left), output
+    assert "failed" not in _tls.look(root)
 
 
 def test_a_scheme_that_contradicts_the_mode_is_refused(tmp_path: Path) -> None:

@@ -371,6 +371,17 @@ def test_a_deploy_that_does_not_come_to_its_end_is_said_once_the_certificate_is_
     assert "a deploy has been at work" in _tls.failure(host.root)
 
 
+@pytest.mark.parametrize("ended", ["renewal", "."])
+def test_a_mode_that_a_deploy_has_ended_meanwhile_is_no_failed_renewal(host: Host, ended: str) -> None:
+    before = host.settings
+    host.obtain()
+    shutil.rmtree(host.root / ended)
+    report = _acme_run.obtain(before, "timer", runner=host.run)
+    assert (report.changed, report.message) == (False, "the stack has another tls_mode by now: nothing is renewed")
+    assert not (host.root / _tls.FAILURE).exists()
+    assert host.root.exists() is (ended == "renewal")
+
+
 def test_what_a_deploy_has_changed_meanwhile_is_asked_for(host: Host) -> None:
     before = host.settings
     host.obtain()

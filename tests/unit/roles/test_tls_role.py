@@ -26,10 +26,10 @@ PLAYBOOK = """
   connection: local
   gather_facts: false
   tasks:
-    - name: Have the certificate
-      ansible.builtin.import_role: { name: barehost.django.tls, rolespec_validate: false }
     - name: Check what is described
       ansible.builtin.include_role: { name: barehost.django.stack, tasks_from: refuse }
+    - name: Have the certificate
+      ansible.builtin.import_role: { name: barehost.django.tls, rolespec_validate: false }
 """
 TREES = """
 - name: Install
@@ -252,6 +252,14 @@ def test_that_an_authority_has_said_no_is_forgotten_with_the_mode(tmp_path: Path
         code, output = run(tmp_path, "-v", playbook=SERVED, tls__units={}, **values)
         assert (code, note.exists()) == (0, left), output
     assert "failed" not in _tls.look(root)
+
+
+def test_a_deploy_has_no_certificate_before_it_has_refused_what_none_can_be_made_from() -> None:
+    """The role itself does not look a second time."""
+    tasks = yaml.safe_load((ROOT / "playbooks" / "deploy.yml").read_text())[1]["tasks"][0]["block"]
+    called = [task["ansible.builtin.import_role"] for task in tasks]
+    refused = next(number for number, role in enumerate(called) if role.get("tasks_from") == "refuse")
+    assert refused < [role["name"] for role in called].index("barehost.django.tls")
 
 
 def test_a_scheme_that_contradicts_the_mode_is_refused(tmp_path: Path) -> None:

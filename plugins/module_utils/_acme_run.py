@@ -44,7 +44,7 @@ Trouble = (AcmeError, OSError, _certificate.CertificateError, LockError)
 
 
 class DeployError(AcmeError):
-    """A deploy does not come to its end, which says nothing of the certificate."""
+    """A step of a deploy does not come to its end, which says nothing of the certificate."""
 
 
 @dataclass(frozen=True)
@@ -106,16 +106,16 @@ def alone(settings: Settings, end: float) -> Iterator[None]:
 
 
 def deploy_at_work(settings: Settings) -> bool:
-    """Whether a step of a deploy is at work: what it has written may be taken back. One that was left half done keeps nobody away."""
+    """Whether a step of a deploy is at work, whose files may be taken back; between two of them, or after one left half done, none is."""
     return bool(_lock.look(settings.dir).get("at_work"))
 
 
 def wait_for_deploy(settings: Settings, end: float) -> None:
-    """Let a deploy come to its end, with nothing in hand that it waits for."""
+    """Let the step at work come to its end, with nothing in hand that it waits for."""
     while deploy_at_work(settings):
         if time.monotonic() > end:
             raise DeployError(
-                f"a deploy has been at work for {settings.wait_seconds} s, and the certificate was left to it: the timer "
+                f"a step of a deploy has been at work for {settings.wait_seconds} s, and the certificate was left to it: the timer "
                 "comes again, or run the same again once it has ended"
             )
         time.sleep(POLL_SECONDS)
@@ -223,9 +223,9 @@ def _kept(settings: Settings, runner: Runner, *, edge_follows: bool = False) -> 
 
 
 def _beside_deploys(settings: Settings, runner: Runner, end: float, *, anew: bool) -> Report:
-    """Have it while no deploy is at work.
+    """Have it while no step of a deploy is at work.
 
-    A deploy may wait for the same flock in a step of its own: whoever finds one at work gives it back before waiting.
+    A deploy may wait for the same flock in a step of its own: whoever finds that at work gives it back before waiting.
     """
     done = ""
     while True:

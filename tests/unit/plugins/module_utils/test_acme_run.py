@@ -339,7 +339,7 @@ def test_a_renewal_gives_way_where_a_deploy_does_not_come_to_its_end(
     host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Deploys(host, monkeypatch, "11111")
-    with pytest.raises(_acme.AcmeError, match="a deploy has been at work for 0 s"):
+    with pytest.raises(_acme.AcmeError, match="a step of a deploy has been at work for 0 s"):
         host.obtain()
     assert host.calls == []
 
@@ -352,11 +352,11 @@ def test_a_deploy_that_does_not_come_to_its_end_is_no_failure_of_a_certificate_t
     Deploys(host, monkeypatch, 9 * "1")
     report = host.obtain()
     assert (report.changed, host.calls) == (False, [])
-    assert report.message.startswith("a deploy has been at work for 0 s")
+    assert report.message.startswith("a step of a deploy has been at work for 0 s")
     assert report.message.endswith(f"the one in place is good until {report.not_after}")
     assert not (host.root / _tls.FAILURE).exists()
     # But somebody who has asked for another one is told.
-    with pytest.raises(_acme.AcmeError, match="a deploy has been at work for 0 s"):
+    with pytest.raises(_acme.AcmeError, match="a step of a deploy has been at work for 0 s"):
         host.obtain(anew=True)
 
 
@@ -366,9 +366,9 @@ def test_a_deploy_that_does_not_come_to_its_end_is_said_once_the_certificate_is_
     host.days = (-80, 10)
     host.obtain()
     Deploys(host, monkeypatch, 9 * "1")
-    with pytest.raises(_acme.AcmeError, match="a deploy has been at work for 0 s"):
+    with pytest.raises(_acme.AcmeError, match="a step of a deploy has been at work for 0 s"):
         host.obtain()
-    assert "a deploy has been at work" in _tls.failure(host.root)
+    assert "a step of a deploy has been at work" in _tls.failure(host.root)
 
 
 @pytest.mark.parametrize("ended", ["renewal", "."])

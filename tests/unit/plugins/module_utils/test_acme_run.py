@@ -4,14 +4,11 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import os
 import shutil
 import ssl
 import time
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,132 +17,19 @@ from ansible_collections.barehost.django.plugins.module_utils import (
     _acme_cli,
     _acme_edge,
     _acme_run,
-    _compose,
     _handshake,
     _lock,
     _tls,
 )
-from support import certificates as made
+from support.acme import NAME, SERVER, Host, by_another_authority, host_in
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
-
-NAME = "www.example.com"
-SERVER = "https://ca.example/directory"
-BOUND = ("nginx", "upstream", "tls", "acme")
-
-
-@functools.cache
-def brought(number: int, days: tuple[int, int]) -> tuple[str, str]:
-    """Make a certificate and its key; the same question is answered by the same one."""
-    today = (datetime.now(UTC) - made.NOW).days
-    key = made.private_key("ec", number)
-    one = made.make(names=(NAME,), key=key, days=(today + days[0], today + days[1]))
-    return one.pem, made.key_pem(one.key)
-
-
-@dataclass
-class Host:
-    """A host whose certbot brings what it is told to, and whose Nginx says what it is told to say."""
-
-    root: Path
-    number: int = 1
-    days: tuple[int, int] = (-1, 90)
-    certbot: int = 0
-    nginx: dict[str, int] = field(default_factory=dict)
-    running: bool = True
-    wait_seconds: int = 0
-    calls: list[str] = field(default_factory=list)
-    # Folders of the stack where Nginx has a deleted one in their place, and the certificate that it has loaded.
-    lost: set[str] = field(default_factory=set)
-    loaded: bytes = b""
-    ready: bool = True
-
-    @property
-    def settings(self) -> _acme.Settings:
-        """What the program is told."""
-        serving = {"service": "nginx", "test": ["test"], "reload": ["reload"], "port": 443}
-        values = {"stack": "app", "dir": str(self.root), "server": SERVER, "names": [NAME], "serving": serving}
-        return _acme.parse({**values, "audit_log": str(self.root / "audit.jsonl"), "wait_seconds": self.wait_seconds})
-
-    def pair(self) -> tuple[str, str]:
-        """Return what certbot brings."""
-        return brought(self.number, self.days)
-
-    def run(self, argv: list[str], _environment: Mapping[str, str], _seconds: int) -> tuple[int, str]:
-        """Stand for certbot and docker."""
-        if argv[0] == "certbot":
-            assert _acme.WEBROOT not in self.lost, "nobody would find the proof"
-            self.calls.append("anew" if "--force-renewal" in argv else "certbot")
-            if not self.certbot:
-                self.settings.live.mkdir(parents=True, exist_ok=True)
-                for name, text in zip(("fullchain.pem", "privkey.pem"), self.pair(), strict=True):
-                    (self.settings.live / name).write_text(text)
-                self.settings.renewal.parent.mkdir(exist_ok=True)
-                self.settings.renewal.write_text(f"[renewalparams]\naccount = x\nserver = {SERVER}\n")
-            return self.certbot, "the authority said no"
-        if argv[:2] == ["docker", "ps"]:
-            return 0, "abc\n" if self.running else ""
-        if argv == _compose.inspect_cmd(["abc"]):
-            return 0, json.dumps([self.described()])
-        if argv[1] in ("container", "logs"):
-            return 0, "7\n" if argv[1] == "container" else "it does not start"
-        step = "restart" if argv[1] == "restart" else argv[3]
-        self.calls.append(step)
-        code = self.nginx.get(step, 0)
-        if step in ("restart", "reload") and not code:
-            self.lost -= set(BOUND) if step == "restart" else set()
-            file = self.root / "tls/acme/fullchain.pem"
-            there = "tls" not in self.lost and file.exists()
-            self.loaded = ssl.PEM_cert_to_DER_cert(file.read_text()) if there else b""
-        return code, "it says no"
-
-    def described(self) -> dict[str, Any]:
-        """Say what the engine says of Nginx, which is this very process to the kernel: a folder lies where it is, or is another one."""
-        for name in BOUND:
-            (self.root / "deleted" / name).mkdir(parents=True, exist_ok=True)
-        places = {name: self.root / ("deleted" if name in self.lost else "") / name for name in BOUND}
-        return {
-            "Id": "abc",
-            "Name": "/app-nginx-1",
-            "Image": "sha256:1",
-            "State": {"Status": "running" if self.ready else "restarting", "Pid": os.getpid()},
-            "Config": {"Labels": {_compose.LABEL_SERVICE: "nginx"}},
-            "NetworkSettings": {"Networks": {"app": {"IPAddress": "192.0.2.9"}}},
-            "Mounts": [
-                {"Type": "bind", "Source": str(self.root / name), "Destination": str(place.resolve())}
-                for name, place in places.items()
-            ],
-        }
-
-    def delete(self, *names: str) -> None:
-        """Delete folders below a running Nginx."""
-        for name in names:
-            shutil.rmtree(self.root / name)
-        self.lost |= set(names)
-        self.calls = []
-
-    def obtain(self, **how: Any) -> _acme_run.Report:
-        """Have it."""
-        (self.root / "renewal").mkdir(exist_ok=True)
-        (self.root / _acme.SETTINGS).write_text(json.dumps(vars(self.settings)))
-        return _acme_run.obtain(self.settings, "test", runner=self.run, **how)
-
-    @property
-    def served(self) -> str:
-        """The certificate and the key in the folder that Nginx reads."""
-        return "".join((self.root / "tls" / "acme" / name).read_text() for name in ("fullchain.pem", "privkey.pem"))
 
 
 @pytest.fixture
 def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
-    found = Host(tmp_path)
-    (tmp_path / "upstream").mkdir()
-    (tmp_path / "nginx").mkdir()
-    (tmp_path / "nginx" / "site.conf").write_text("include /etc/nginx/tls/acme/listen.con*;\n")
-    monkeypatch.setattr(_handshake, "shown", lambda *_: found.loaded)
-    return found
+    return host_in(tmp_path, monkeypatch)
 
 
 def test_it_is_put_in_place_with_its_key_and_loaded(host: Host) -> None:
@@ -236,13 +120,6 @@ def test_nginx_is_not_asked_where_it_serves_by_another_mode_or_does_not_run(host
     host.running, host.number = True, 2
     assert host.obtain().changed
     assert host.calls == ["certbot", "certbot"]
-
-
-def by_another_authority(host: Host) -> None:
-    """Have what is there be by another one."""
-    for file in (host.root / "tls" / "acme" / "state.json", host.settings.renewal):
-        file.write_text(file.read_text().replace(SERVER, "https://staging.example/directory"))
-    host.calls = []
 
 
 def test_another_authority_is_asked_in_any_case(host: Host) -> None:
@@ -404,99 +281,3 @@ def test_a_run_beside_another_one_is_not_waited_for_without_end(host: Host, *, b
 def test_a_deploy_does_not_wait_for_itself(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_lock, "look", lambda _dir: pytest.fail("it looks"))
     assert host.obtain(by_deploy=True).changed
-
-
-def test_a_renewal_restarts_an_nginx_that_would_reload_a_deleted_folder(host: Host) -> None:
-    host.obtain()
-    host.delete("tls")
-    report = host.obtain()
-    assert (report.changed, host.calls) == (True, ["certbot", "test", "restart"])
-    assert host.loaded == ssl.PEM_cert_to_DER_cert(host.pair()[0])
-    # Also where somebody has put the same one back, which it shows as long as nobody has it loaded.
-    host.lost, host.calls = {"tls"}, []
-    report = host.obtain()
-    assert (report.changed, host.calls) == (True, ["certbot", "test", "restart"])
-    assert f"had a {host.root}/tls mounted that was no longer the host's, and was restarted" in report.message
-    assert not host.obtain().changed
-
-
-def test_a_renewal_has_nginx_see_the_proofs_before_the_authority_is_asked(host: Host) -> None:
-    host.obtain()
-    host.delete("acme")
-    report = host.obtain()
-    assert (report.changed, host.calls) == (True, ["test", "restart", "certbot"])
-    assert f"had a {host.root}/acme mounted that was no longer the host's, and was restarted" in report.message
-    assert (host.root / "acme").stat().st_mode & 0o777 == 0o755
-
-
-def test_an_nginx_that_is_restarted_for_the_proofs_has_what_certbot_has(host: Host) -> None:
-    host.obtain()
-    host.delete("acme", "tls")
-    # The authority says no, and https is there nevertheless.
-    host.certbot = 1
-    with pytest.raises(_acme.AcmeError, match="gave no certificate"):
-        host.obtain()
-    assert host.calls == ["test", "restart", "certbot"]
-    assert host.loaded == ssl.PEM_cert_to_DER_cert(host.pair()[0])
-    # What another one gave is not taken for what this one gives.
-    by_another_authority(host)
-    host.delete("acme", "tls")
-    with pytest.raises(_acme.AcmeError, match="gave no certificate"):
-        host.obtain()
-    assert _tls.look(host.root)["acme"]["whole"] is False
-
-
-@pytest.mark.parametrize("folder", ["tls", "acme"])
-def test_nginx_is_not_restarted_where_it_would_serve_less(host: Host, folder: str) -> None:
-    host.obtain()
-    host.delete(folder)
-    host.lost.add("upstream")
-    with pytest.raises(
-        _acme.AcmeError, match=r"/upstream mounted that are no longer the host's.*run barehost\.django\.deploy"
-    ):
-        host.obtain()
-    assert "restart" not in host.calls
-    host.lost.discard("upstream")
-    host.nginx = {"test": 1}
-    with pytest.raises(_acme.AcmeError, match="would not start again: it says no"):
-        host.obtain()
-    assert "restart" not in host.calls
-    assert host.loaded == ssl.PEM_cert_to_DER_cert(host.pair()[0])
-
-
-def test_an_nginx_that_does_not_come_back_says_why(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    host.obtain()
-    host.delete("acme")
-    monkeypatch.setattr(_acme_edge, "READY_SECONDS", 0.0)
-    host.ready = False
-    with pytest.raises(_acme.AcmeError, match="is not ready after 0 s: it does not start"):
-        host.obtain()
-
-
-def test_a_deploy_leaves_nginx_to_what_makes_it_anew(host: Host) -> None:
-    host.obtain()
-    host.delete("tls")
-    host.number = 2
-    report = host.obtain(by_deploy=True, edge_follows=True)
-    # Told to load it, it would lose the one that it shows.
-    assert (report.changed, report.postponed, host.calls) == (True, False, ["certbot"])
-    assert host.served == "".join(host.pair())
-
-
-def test_a_deploy_asks_once_nginx_would_see_the_proof(host: Host) -> None:
-    host.obtain()
-    host.delete("acme", "tls")
-    report = host.obtain(by_deploy=True, edge_follows=True)
-    assert (report.changed, report.postponed, host.calls) == (True, True, [])
-    assert f"Nginx has a {host.root}/acme mounted that is no longer the host's" in report.message
-    # What certbot has is there by the time that Nginx is; the folder of the proofs is made by what foresees it in a dry run.
-    assert host.served == "".join(host.pair())
-    assert not (host.root / "acme").exists()
-    host.run(["docker", "restart", "abc"], {}, 1)
-    (host.root / "acme").mkdir()
-    assert not host.obtain(by_deploy=True).changed
-    # With nothing in hand there is nothing to be put in place.
-    host.delete("acme", "tls")
-    shutil.rmtree(host.root / "certbot")
-    report = host.obtain(by_deploy=True, edge_follows=True)
-    assert (report.changed, report.postponed, host.calls) == (False, True, [])

@@ -94,6 +94,8 @@ def test_the_administration_is_there_for_some_networks_alone(outside: Host, mirr
         # Whoever has one address of IPv6 has as many as he wants of its network, and is one client.
         assert called(outside, [f"2001:db8:0:{number:x}::1" for number in range(CALLS)]) == {"200"}
         assert called(outside, [f"2001:db8:1:2:{number:x}::1" for number in range(CALLS)]) == {"200", "429"}
+        # As proxies write addresses of IPv4 that listen for both families on one socket.
+        assert called(outside, [f"::ffff:203.0.113.{number}" for number in range(CALLS)]) == {"200"}
         seen = told(ask("/mirror/", ca=mirror.ca, X_Forwarded_For="192.0.2.7"))["told"]
         assert "192.0.2.7" not in seen.values()
     finally:

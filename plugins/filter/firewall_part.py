@@ -18,8 +18,14 @@ def firewall_steps(part: Mapping[str, Any], seen: Mapping[str, Any], stack: str,
 
 
 def firewall_wider(part: Mapping[str, Any], seen: Mapping[str, Any], stack: str) -> dict[str, Any]:
-    """Return the part with what is open already as well."""
-    return _firewall.wider(part, (seen.get("parts") or {}).get(stack) or {})
+    """Return the part with what is open already and served by as well."""
+    return _firewall.wider(part, (seen.get("parts") or {}).get(stack) or {}, seen.get("published"))
+
+
+def firewall_closing(part: Mapping[str, Any], seen: Mapping[str, Any], stack: str) -> list[int]:
+    """Return the TCP ports that stay open until the release serves without them."""
+    kept = firewall_wider(part, seen, stack)["open"]
+    return [entry["port"] for entry in kept if entry not in part["open"] and entry["protocol"] == "tcp"]
 
 
 class FilterModule:
@@ -27,4 +33,9 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by name."""
-        return {"firewall_part": _firewall.part, "firewall_steps": firewall_steps, "firewall_wider": firewall_wider}
+        return {
+            "firewall_closing": firewall_closing,
+            "firewall_part": _firewall.part,
+            "firewall_steps": firewall_steps,
+            "firewall_wider": firewall_wider,
+        }

@@ -136,9 +136,21 @@ def part(values: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def wider(wish: Mapping[str, Any], seen: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the part with what the stack has open on the host as well: who has served so far may go on, or may have to again."""
-    kept = [*wish["open"], *(entry for entry in seen.get("open") or [] if entry not in wish["open"])]
+def wider(
+    wish: Mapping[str, Any], seen: Mapping[str, Any], published: Mapping[str, Iterable[int]] | None
+) -> dict[str, Any]:
+    """Return the part with the ports as well that the stack has open on the host and serves by: it may have to again.
+
+    What nothing of it publishes is closed at once, and so is, for everybody else, a port that is still wanted and for fewer.
+    Where nobody knows what is published, all of it may be.
+    """
+
+    def serves(entry: Mapping[str, Any]) -> bool:
+        return published is None or entry["port"] in published.get(entry["protocol"], ())
+
+    wanted = {(entry["protocol"], entry["port"]) for entry in wish["open"]}
+    there = [entry for entry in seen.get("open") or [] if (entry["protocol"], entry["port"]) not in wanted]
+    kept = [*wish["open"], *(entry for entry in there if serves(entry))]
     opened = sorted(kept, key=lambda entry: (entry["protocol"], entry["port"], entry["sources"]))
     return {**wish, "open": opened}
 
@@ -256,7 +268,7 @@ def digest_of(text: str) -> str:
 
 
 def loaded(listing: str) -> str:
-    """Return the digest in what `nft list` says of the chain; empty for a table that is not there."""
+    """Return the digest in what `nft list` says of the table; empty for one that is not there."""
     match = re.search(r'drop comment "(barehost [0-9a-f]{32})"', listing)
     return match.group(1) if match else ""
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Callable
 from ansible_collections.barehost.django.plugins.module_utils import _files, _firewall
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 HOME = "/etc/barehost"
 PARTS = f"{HOME}/firewall.d"
@@ -246,8 +246,13 @@ def others(run: Runner, root: str = "/") -> list[str]:
     return found
 
 
-def look(run: Runner, *, wanted: bool, root: str = "/") -> dict[str, Any]:
-    """Say what there is of the firewall; asks nobody where there is none and none is wanted."""
+def look(
+    run: Runner, *, wanted: bool, published: Mapping[str, Sequence[int]] | None = None, root: str = "/"
+) -> dict[str, Any]:
+    """Say what there is of the firewall; asks nobody where there is none and none is wanted.
+
+    With it goes what the stack publishes, by protocol, or nothing where nobody knows.
+    """
     parts = read_parts(root)
     if not wanted and not parts:
         return {}
@@ -262,6 +267,7 @@ def look(run: Runner, *, wanted: bool, root: str = "/") -> dict[str, Any]:
         "loaded": loaded(run, root) if installed else "",
         "unit": unit and os.path.lexists(Path(root) / WANTED_BY.lstrip("/")),
         "connection": connection(),
+        "published": published,
         "others": others(run, root),
     }
 

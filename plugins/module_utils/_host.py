@@ -100,6 +100,17 @@ def listening_outside() -> dict[str, dict[int, str]]:
     }
 
 
+def published(containers: Iterable[Mapping[str, Any]]) -> dict[str, list[int]]:
+    """Return the ports of the host that containers publish, by protocol, of those that do not run now as well."""
+    found: dict[str, set[int]] = {}
+    for item in containers:
+        bindings = (item.get("HostConfig") or {}).get("PortBindings") or {}
+        for name, entries in bindings.items():
+            numbers = {int(entry.get("HostPort") or 0) for entry in entries or []} - {0}
+            found.setdefault(name.partition("/")[2], set()).update(numbers)
+    return {protocol: sorted(numbers) for protocol, numbers in sorted(found.items()) if numbers}
+
+
 def published_by(port: int, containers: Iterable[Mapping[str, Any]]) -> str:
     """Return the name of the container that publishes a port, or an empty text."""
     for item in containers:

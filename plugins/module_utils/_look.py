@@ -146,8 +146,11 @@ def engine_pid() -> str:
 
 def engine_arguments() -> list[str]:
     """Return the command line of the engine that runs: of a package it comes from a unit, which others can add to."""
+    pid = engine_pid()
+    if not pid:
+        # Without a number it would be the kernel's own.
+        return []
     try:
-        pid = engine_pid()
         return Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8", errors="replace").rstrip("\0").split("\0")
     except OSError:
         return []
@@ -288,7 +291,11 @@ def look(module: AnsibleModule, project_dir: str, wish: Mapping[str, Any]) -> di
         "ports": ports,
         "packages": package_versions(module, wish["packages"]),
         "units": _units.look(wish["units"], module.run_command),
-        "firewall": _firewall_host.look(module.run_command, wanted=bool(wish.get("firewall"))),
+        "firewall": _firewall_host.look(
+            module.run_command,
+            wanted=bool(wish.get("firewall")),
+            published=_host.published(own) if engine["present"] else None,
+        ),
         "stack": {
             "name": project,
             "dir": project_dir,

@@ -77,9 +77,8 @@ def firewall_problems(firewall: Mapping[str, Any]) -> list[str]:
     """Say that the rules of a host are not in force: somebody has flushed or changed them by hand, or has loaded others."""
     if not firewall.get("parts") or firewall.get("loaded") == firewall.get("file") != "":
         return []
-    return [
-        "the firewall's rules are not in force: run barehost.django.site, or systemctl restart barehost-firewall docker"
-    ]
+    flushed = "where they were flushed systemctl restart barehost-firewall does it, too"
+    return [f"the firewall's rules are not in force as they were made: run barehost.django.site; {flushed}"]
 
 
 def engine_problems(engine: Mapping[str, Any]) -> list[str]:

@@ -169,6 +169,12 @@ def restored(verdict: Verdict, run: Run, result: Mapping[str, Any]) -> Verdict:
     return replace(verdict, reason=f"{why}; {said}")
 
 
+def unclosed(verdict: Verdict, result: Mapping[str, Any], task: Mapping[str, Any]) -> Verdict:
+    """Note that ports are still open by which the release before served; this one serves all the same."""
+    why = f"ports that it does not have any more are still open ({reason(task, result)})"
+    return replace(verdict, reason=f"the release serves, and {why}: run barehost.django.site again")
+
+
 # What may happen to a verdict, by the name under which tasks know it.
 EVENTS: Mapping[str, Callable[[Verdict, Run, Mapping[str, Any], Mapping[str, Any]], Verdict]] = {
     "begin": lambda _verdict, run, _task, _result: begin(run),
@@ -176,6 +182,7 @@ EVENTS: Mapping[str, Callable[[Verdict, Run, Mapping[str, Any], Mapping[str, Any
     "decide": lambda verdict, run, _task, _result: decide(verdict, run),
     "data_restored": lambda _verdict, run, _task, result: data_restored(run, result),
     "restored": lambda verdict, run, _task, result: restored(verdict, run, result),
+    "unclosed": lambda verdict, _run, task, result: unclosed(verdict, result, task),
     "came_back": lambda verdict, run, _task, result: came_back(verdict, run, result),
 }
 

@@ -101,7 +101,8 @@ firewall:
   description:
     - What there is of the firewall, the C(parts) of all stacks, the digests of the rules on the disk (C(file)) and in the kernel
       (C(loaded)), whether the C(unit) is enabled, the SSH C(connection) of this call, C(lookalikes), interfaces that begin as
-      the bridges of Docker do and are none, and C(others), firewalls that are at work too. Empty where there is none and O(firewall) is not set.
+      the bridges of Docker do and are none, C(published), the ports by protocol that containers of the stack publish, or nothing
+      where no engine answers, and C(others), firewalls that are at work too. Empty where there is none and O(firewall) is not set.
   type: dict
   returned: always
 stack:

@@ -21,6 +21,8 @@ VERBS = {"site", "bootstrap", "deploy", "verify", "status", "superuser", "uninst
 GUARD = "require_hosts"
 # Nor is the second half of a deploy, a play of its own.
 PARTS = {GUARD, "settle"}
+# What a run finds out by itself.
+FACTS = {"stack_info", "release_verdict"}
 LATER_VERBS = {"rollback", "backup", "restore", "restore_drill", "unlock", "upgrade_mysql"}
 PLAYBOOKS = sorted((repo.ROOT / "playbooks").glob("*.yml"))
 every_playbook = pytest.mark.parametrize("playbook", PLAYBOOKS, ids=[path.stem for path in PLAYBOOKS])
@@ -71,10 +73,10 @@ def test_the_input_is_judged_before_a_host_is_touched(verb: str) -> None:
 
 
 def test_a_deploy_refuses_opens_serves_and_closes_in_this_order() -> None:
-    (main,) = [play for play in plays(repo.ROOT / "playbooks" / "deploy.yml") if "tasks" in play]
-    roles = [
-        task["ansible.builtin.import_role"] for task in repo.tasks_in([main]) if "ansible.builtin.import_role" in task
-    ]
+    """What is closed is what nobody goes back to any more, and that is known once all hosts have their verdict."""
+    parts = [play for name in ("deploy", "settle") for play in plays(repo.ROOT / "playbooks" / f"{name}.yml")]
+    tasks = repo.tasks_in([play for play in parts if "tasks" in play])
+    roles = [task["ansible.builtin.import_role"] for task in tasks if "ansible.builtin.import_role" in task]
     steps = [(role["name"].rpartition(".")[2], role.get("tasks_from", "main")) for role in roles]
     order = [
         ("stack", "refuse"),
@@ -82,7 +84,9 @@ def test_a_deploy_refuses_opens_serves_and_closes_in_this_order() -> None:
         ("firewall", "beforehand"),
         ("release", "main"),
         ("verify", "main"),
+        ("release", "settle"),
         ("firewall", "afterwards"),
+        ("release", "conclude"),
     ]
     assert [step for step in steps if step in order] == order
 
@@ -116,7 +120,7 @@ def test_hosts_that_match_nothing_are_an_error(playbook: Path) -> None:
 
 def test_the_names_that_playbooks_read_are_checked_for_slips() -> None:
     options = {name for role in repo.ROLES for name in repo.spec_options(role)}
-    used = {name for path in PLAYBOOKS for name in repo.value_variables(plays(path))} - repo.MAGIC - {"stack_info"}
+    used = {name for path in PLAYBOOKS for name in repo.value_variables(plays(path))} - repo.MAGIC - FACTS
     # A variable that is a role's in this collection is checked with the roles' ones.
     assert sorted(used - options) == sorted(_input.PLAYBOOK_VARIABLES)
 

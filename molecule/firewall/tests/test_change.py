@@ -4,18 +4,32 @@
 
 from __future__ import annotations
 
-from conftest import DECLARED, EXACTLY, Host, answers, run_playbook, serves
+import json
 
+from conftest import DECLARED, EXACTLY, INVENTORY, Host, answers, run_playbook, serves
+
+from tests import playbooks
 from tests.hosts import wait_until
 
-# Without TLS, where nobody asks whether 443 is open.
-OFF = {"tls_mode": "off", "verify_url": "http://localhost:8220", "verify_open_ports": []}
+# Without TLS, and so without 443, which the run itself tries from outside.
+OFF = {"tls_mode": "off", "verify_url": "http://localhost:8220", "verify_open_ports": [22, 80]}
 NEVER = [{"name": "never", "path": "/nowhere/", "contains": "x"}]
 
 
 def test_a_release_that_fails_leaves_open_what_serves_again(inside: Host, outside: Host) -> None:
     run = run_playbook("site", **{**OFF, "verify_checks": NEVER, "verify_timeout_seconds": 5})
     assert run.code != 0
+    assert answers(outside, inside, DECLARED) == EXACTLY
+    wait_until(lambda: serves(inside), "the site serves as before")
+
+
+def test_where_another_host_of_the_run_fails_what_serves_again_is_open(inside: Host, outside: Host) -> None:
+    """By then it has served without the port, and nothing was wrong with it."""
+    small = {"preflight_min_memory_mb": "{{ 100000000 if inventory_hostname == 'outside' else 900 }}"}
+    options = [f"--extra-vars=@{INVENTORY}/group_vars/barehost.yml", "-e", json.dumps({**OFF, **small})]
+    run = playbooks.run("site", "--limit", "firewall,outside", *options, inventory=INVENTORY, host="firewall")
+    assert run.code != 0
+    assert "back on release" in run.message
     assert answers(outside, inside, DECLARED) == EXACTLY
     wait_until(lambda: serves(inside), "the site serves as before")
 

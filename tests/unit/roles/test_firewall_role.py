@@ -41,6 +41,11 @@ def opened(*ports: int) -> dict[str, Any]:
     return {"installed": True, "parts": {"app": part}, "file": digest, "loaded": digest, "unit": True, "others": []}
 
 
+def published(seen: dict[str, Any], *ports: int) -> dict[str, Any]:
+    """Return the same of a host on which the stack publishes these."""
+    return {**seen, "published": {"tcp": list(ports)}}
+
+
 SETTLED = opened(8080, 443)
 OTHER = {"wiki": _firewall.part({"firewall_allowed_tcp_ports": [8080], "firewall_ssh_ports": [22]})}
 
@@ -50,9 +55,12 @@ OTHER = {"wiki": _firewall.part({"firewall_allowed_tcp_ports": [8080], "firewall
     [
         ({}, False, True, [SERVES]),
         (SETTLED, True, True, [SERVES]),
-        # What is to be closed is closed once the release serves; what is to be opened comes before it.
+        # What the stack publishes is closed once the release serves without it; what is to be opened comes before it.
+        (published(opened(8080, 443, 9000), 9000), True, True, [SERVES, TRY]),
+        (published(opened(8080, 9000), 9000), True, True, [TRY]),
+        # What nobody serves by is closed at once, unless nobody knows.
+        (published(opened(8080, 443, 9000), 443), True, True, [TRY]),
         (opened(8080, 443, 9000), True, True, [SERVES, TRY]),
-        (opened(8080, 9000), True, True, [TRY]),
         (opened(8080, 443, 9000), True, False, [SERVES]),
         (opened(8080, 443, 9000), False, True, [TRY]),
         ({}, True, False, [SERVES]),

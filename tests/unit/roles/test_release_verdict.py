@@ -279,6 +279,29 @@ def failing(**task: Any) -> list[dict[str, Any]]:
     return [play, {"hosts": "all", "gather_facts": False, "tasks": [part("settle"), part("conclude")]}]
 
 
+def test_a_port_that_cannot_be_closed_ends_a_deploy_with_an_error_and_takes_nothing_back(hosts: Hosts) -> None:
+    hosts.add("a")
+    role = "barehost.django.release"
+    steps = ("begin", "settle", "unclosed", "conclude")
+    begin, settle, unclosed, conclude = (
+        {"name": step, "ansible.builtin.include_role": {"name": role, "tasks_from": step}} for step in steps
+    )
+    serves = {"release_verdict": {"state": "deployed", "serving": "new"}}
+    close = {"name": "Try the rules", "ansible.builtin.fail": {"msg": "nft is gone"}}
+    tasks = [
+        begin,
+        {"name": "Serve", "ansible.builtin.set_fact": serves},
+        settle,
+        {"name": "Close", "block": [close], "rescue": [unclosed]},
+        conclude,
+    ]
+    assert hosts.run([{"hosts": "all", "gather_facts": False, "tasks": tasks}]) == 2, hosts.output
+    assert hosts.results == {"a": ("deployed", "new")}
+    assert "Try the rules: nft is gone" in hosts.reason("a")
+    assert [(line["result"], line["message"]) for line in hosts.lines("a")] == [("ok", hosts.reason("a"))]
+    assert not hosts.locked("a")
+
+
 def test_a_secret_does_not_get_into_the_reason(hosts: Hosts) -> None:
     for host in ("kept", "open"):
         hosts.add(host)

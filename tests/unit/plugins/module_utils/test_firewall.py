@@ -61,10 +61,11 @@ def test_the_ports_of_two_stacks_add_up() -> None:
     assert text == _firewall.render({"wiki": wiki, "shop": shop})
 
 
-def test_what_is_open_stays_so_until_the_release_serves() -> None:
-    before = part(allowed_tcp_ports=[80, 443], allowed_udp_ports=[443])
+def test_what_serves_stays_open_until_the_release_does() -> None:
+    before = part(allowed_tcp_ports=[80, 443, 9000], allowed_udp_ports=[443, 53])
     wish = part(allowed_tcp_ports=[80, 8443])
-    wider = _firewall.wider(wish, before)
+    site = {"tcp": [80, 443], "udp": [443]}
+    wider = _firewall.wider(wish, before, site)
     assert [(entry["protocol"], entry["port"]) for entry in wider["open"]] == [
         ("tcp", 80),
         ("tcp", 443),
@@ -73,8 +74,19 @@ def test_what_is_open_stays_so_until_the_release_serves() -> None:
     ]
     assert {**wider, "open": wish["open"]} == wish
     # Nothing is to be closed.
-    assert _firewall.wider(before, wish | {"open": before["open"][:1]}) == before
-    assert _firewall.wider(wish, {}) == wish
+    assert _firewall.wider(before, wish | {"open": before["open"][:1]}, site) == before
+    assert _firewall.wider(wish, {}, site) == wish
+    # Nothing of the stack is there that would serve, or nobody knows.
+    assert _firewall.wider(wish, before, {}) == wish
+    assert len(_firewall.wider(wish, before, None)["open"]) == 6
+
+
+def test_a_port_that_is_to_be_there_for_fewer_is_so_at_once() -> None:
+    """Whoever shuts somebody out does not wait for a release."""
+    before = part(allowed_tcp_ports=[80, 443, 9100])
+    fewer = [{"port": 9100, "sources": ["192.0.2.7"]}]
+    wish = part(allowed_tcp_ports=[80, 443], allowed_sources=["192.0.2.0/24"], restricted_ports=fewer)
+    assert _firewall.wider(wish, before, {"tcp": [80, 443, 9100]}) == wish
 
 
 def test_what_comes_in_is_dropped_at_the_end_and_no_sooner() -> None:

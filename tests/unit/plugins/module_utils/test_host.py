@@ -99,6 +99,16 @@ def test_a_published_port_belongs_to_its_container() -> None:
     assert _host.published_by(443, items) == ""
 
 
+def test_what_a_stack_publishes_is_said_by_protocol_whether_it_runs_or_not() -> None:
+    ports = {"80/tcp": [{"HostPort": "8080"}, {"HostPort": "8080"}], "443/udp": [{"HostPort": "443"}], "22/tcp": None}
+    items = [
+        {"HostConfig": {"PortBindings": ports}},
+        {"HostConfig": {"PortBindings": {"80/tcp": [{"HostPort": "80"}]}}},
+    ]
+    assert _host.published(items) == {"tcp": [80, 8080], "udp": [443]}
+    assert _host.published([{"HostConfig": {}}, {"HostConfig": {"PortBindings": {"1/tcp": [{"HostPort": ""}]}}}]) == {}
+
+
 def test_free_space_of_a_path_that_is_not_there_yet(tmp_path: Path) -> None:
     assert _host.free_mb(str(tmp_path / "a" / "b")) == _host.free_mb(str(tmp_path)) > 0
 

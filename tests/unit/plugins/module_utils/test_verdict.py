@@ -21,6 +21,7 @@ from ansible_collections.barehost.django.plugins.module_utils._verdict import (
     refuse,
     report,
     restored,
+    unclosed,
 )
 
 RUNNING, SKIPPED = Verdict(), Verdict(State.SKIPPED, "b failed before its turn came")
@@ -196,3 +197,10 @@ def test_a_restore_has_its_own_end_that_nothing_later_calls_a_failure_of_the_hos
     # The data is that of the backup then, whatever the site says.
     failed = refuse(done, run(), TASK, {"msg": "no answer"})
     assert (failed.state, failed.reason) == (State.FAILED, "restored b: 3 tables; but Switch: no answer")
+
+
+def test_a_port_that_is_still_open_is_said_and_the_release_serves_on() -> None:
+    said = unclosed(DEPLOYED, {"failed": True, "msg": "nft is gone"}, {"name": "Try the rules"})
+    assert (said.state, said.serving) == (State.DEPLOYED, "new")
+    assert said.reason.endswith("are still open (Try the rules: nft is gone): run barehost.django.site again")
+    assert outcome(said, run(SWITCHED))["result"] == "ok"

@@ -183,11 +183,12 @@ def test_configuration_and_secrets_are_readable_for_the_key_alone(machine: Host)
     assert {"compose.yaml", ".env", "secrets/mysql_root_password", "nginx/site.conf", "backup/settings.json"} <= set(
         names
     )
-    # Whatever the stack is made from, but its data.
+    # Whatever the stack is made from, but its data and what is only there while something works on it.
     services = yaml.safe_load(machine.run(f"cat {STACK_DIR}/compose.yaml"))["services"].values()
     mounts = [volume for service in services for volume in service.get("volumes", []) if volume["type"] == "bind"]
     sources = {volume["source"].removeprefix(f"{STACK_DIR}/").removeprefix("./") for volume in mounts}
-    assert sources - {"media", "static"} <= {name.rstrip("/") for name in names}
+    assert {"media", "static", "scratch/mysql", "scratch/nginx"} <= sources
+    assert sources - {"media", "static", "scratch/mysql", "scratch/nginx"} <= {name.rstrip("/") for name in names}
     found = f"cat {folder}/* | grep -a -c -F -f {STACK_DIR}/secrets/mysql_root_password"
     assert machine.run(found, check=False) == "0"
     machine.run("rm /root/key")

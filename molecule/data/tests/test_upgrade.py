@@ -80,7 +80,7 @@ def write_row(machine: Host) -> str:
 
 def ask(machine: Host, sql: str) -> str:
     """Ask MySQL as root, in the schema of the application."""
-    client = f'MYSQL_PWD=$(cat /run/secrets/root_password) exec mysql --batch --skip-column-names app --execute="{sql}"'
+    client = f'MYSQL_PWD=$(cat /run/secrets/root_password) exec mysql --user=root --batch --skip-column-names app --execute="{sql}"'
     return machine.run(f"docker exec app-mysql-1 sh -c '{client}'")
 
 

@@ -27,11 +27,16 @@ PROGRAMS = {"ssh": "openssh-client", "ssh-keygen": "openssh-client"}
 # Only needed where images are built, and only Debian can build them.
 DEBIAN_PROGRAMS = {"mmdebstrap": "mmdebstrap"}
 TEST_PROGRAMS = {"chromium": "chromium", "chromedriver": "chromium-driver", "git": "git"}
+# Without these, the tests that load the firewall's rules into a kernel's namespace are skipped.
+DEBIAN_TEST_PROGRAMS = {"nft": "nftables", "ip": "iproute2", "unshare": "util-linux"}
+# Where Debian keeps what only root is thought to run.
+ROOTS_PROGRAMS = ("/usr/sbin", "/sbin")
 
 
 def missing_packages(programs: dict[str, str]) -> list[str]:
     """Return the packages of programs that are not there."""
-    missing = {package for program, package in programs.items() if shutil.which(program) is None}
+    path = os.pathsep.join([os.environ.get("PATH", os.defpath), *ROOTS_PROGRAMS])
+    missing = {package for program, package in programs.items() if shutil.which(program, path=path) is None}
     if importlib.util.find_spec("ensurepip") is None:
         # Debian's Python says which of its packages has it.
         missing.add(f"python{sys.version_info.major}.{sys.version_info.minor}-venv")
@@ -85,7 +90,7 @@ def main() -> None:
         sys.exit(f"Python >= {'.'.join(map(str, OLDEST))} is needed, this is {sys.version.split()[0]}: PYTHON=... make")
     programs = {**PROGRAMS, **(TEST_PROGRAMS if options.test else {})}
     if shutil.which("apt-get"):
-        programs |= DEBIAN_PROGRAMS
+        programs |= DEBIAN_PROGRAMS | (DEBIAN_TEST_PROGRAMS if options.test else {})
     if packages := missing_packages(programs):
         install(packages)
     make_environment()

@@ -294,7 +294,7 @@ def variables_of(host: hosts.Host, canaries: Canaries) -> dict[str, Any]:
     host.run(
         f"install -d -o keeper -g keeper -m 0700 {KEEPER}/.ssh && rm -rf {KEEPER}/repository && cat > {KEEPER}/.ssh/authorized_keys"
         f" && chown keeper: {KEEPER}/.ssh/authorized_keys",
-        text=f'restrict,command="internal-sftp" {public_half(found["backup_offsite_ssh_key"])}\n',
+        given=f'restrict,command="internal-sftp" {public_half(found["backup_offsite_ssh_key"])}\n',
     )
     kind, public, *_ = host.run("cat /etc/ssh/ssh_host_ed25519_key.pub").split()
     return {

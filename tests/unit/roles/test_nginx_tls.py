@@ -26,7 +26,8 @@ PLAYBOOK = """
   connection: local
   gather_facts: false
   tasks:
-    - { name: Have the certificate, ansible.builtin.import_role: { name: barehost.django.tls, rolespec_validate: false } }
+    # Its variables alone: what the host has is said beside it.
+    - { name: Have the certificate, when: false, ansible.builtin.import_role: { name: barehost.django.tls, rolespec_validate: false } }
     - { name: Describe the application, ansible.builtin.import_role: { name: barehost.django.django, rolespec_validate: false } }
     - { name: Describe Nginx, ansible.builtin.import_role: { name: barehost.django.nginx, rolespec_validate: false } }
     - name: Render

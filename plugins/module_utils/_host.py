@@ -106,8 +106,11 @@ def published(containers: Iterable[Mapping[str, Any]]) -> dict[str, list[int]]:
     for item in containers:
         bindings = (item.get("HostConfig") or {}).get("PortBindings") or {}
         for name, entries in bindings.items():
-            numbers = {int(entry.get("HostPort") or 0) for entry in entries or []} - {0}
-            found.setdefault(name.partition("/")[2], set()).update(numbers)
+            for entry in entries or []:
+                # The engine takes one of these: 8000-8010.
+                first, _, last = str(entry.get("HostPort") or 0).partition("-")
+                numbers = set(range(int(first), int(last or first) + 1)) - {0}
+                found.setdefault(name.partition("/")[2], set()).update(numbers)
     return {protocol: sorted(numbers) for protocol, numbers in sorted(found.items()) if numbers}
 
 

@@ -106,6 +106,8 @@ def test_what_a_stack_publishes_is_said_by_protocol_whether_it_runs_or_not() -> 
         {"HostConfig": {"PortBindings": {"80/tcp": [{"HostPort": "80"}]}}},
     ]
     assert _host.published(items) == {"tcp": [80, 8080], "udp": [443]}
+    ranged = {"HostConfig": {"PortBindings": {"80/tcp": [{"HostPort": "8000-8002"}]}}}
+    assert _host.published([ranged]) == {"tcp": [8000, 8001, 8002]}
     assert _host.published([{"HostConfig": {}}, {"HostConfig": {"PortBindings": {"1/tcp": [{"HostPort": ""}]}}}]) == {}
 
 
